@@ -1,0 +1,1 @@
+"""Blaster: a self-hosted, multi-user e-mail campaign system."""

@@ -1,0 +1,11 @@
+"""What every process does first: bind the databases, load the keys."""
+
+from blaster import db, vault
+from blaster.config import Settings
+
+
+def boot(settings: Settings, *, connections: int = 24, retry_seconds: float = 5.0) -> None:
+    """Connect both databases and unlock the vault. `retry_seconds` as in `db.connect`."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    db.connect(settings, connections=connections, retry_seconds=retry_seconds)
+    vault.unlock(settings.vault_keys)

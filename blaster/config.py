@@ -1,0 +1,111 @@
+"""Settings, read once from the environment and `.env`; nothing else reads `os.environ`."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class ConfigError(Exception):
+    """A setting that cannot be used; the message names it and says what is expected."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every number of the operator's guide has its name here, with the guide's value in the comment."""
+
+    data_dir: Path
+    campaign_url: str = field(repr=False)  # may hold a password
+    crm_url: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    vault_keys: tuple[str, ...] = field(repr=False)
+    host: str = "127.0.0.1"
+    port: int = 8025
+    secure_cookies: bool = False
+    workers: int = 2
+    migration_batch: int = 10_000  # guide: Migration Batch 10,000
+    worker_batch: int = 1_000  # guide: Worker Batch 1,000
+    status_update_every: int = 500  # guide: Status Update every 500 emails
+    status_update_seconds: float = 2.0  # guide: Monitor Interval 10 s; screens lag less
+    loop_delay: float = 0.05  # guide: Loop Delay 50 ms
+    campaigns_warning: int = 5  # guide: warning at 5+ concurrent campaigns of one user
+    lease_seconds: float = 30.0
+    smtp_timeout: float = 30.0
+    upload_limit: int = 100 * 1024 * 1024
+    tls_ca_file: str = ""
+
+
+def load(env: Mapping[str, str] | None = None) -> Settings:
+    """Settings from `env` (default: `.env` beside the project, overridden by the process environment).
+
+    Every name is `BLASTER_` + the field in capitals. A secret may come from a file: `BLASTER_SECRET_KEY_FILE`.
+    Raises ConfigError for a value that cannot be read.
+    """
+    if env is None:
+        env = {**dotenv_values(PROJECT / ".env"), **os.environ}
+    data_dir = Path(env.get("BLASTER_DATA_DIR") or PROJECT / "var").resolve()
+    return Settings(
+        data_dir=data_dir,
+        campaign_url=env.get("BLASTER_CAMPAIGN_URL") or f"sqlite:///{data_dir / 'campaign.db'}",
+        crm_url=env.get("BLASTER_CRM_URL") or f"sqlite:///{data_dir / 'crm.db'}",
+        secret_key=_secret(env, "SECRET_KEY", data_dir / "secret.key"),
+        vault_keys=tuple(_secret(env, "VAULT_KEYS", data_dir / "vault.key", _new_vault_key).split()),
+        workers=int(env.get("BLASTER_WORKERS") or os.cpu_count() or 2),
+        **{name: _read(env, name) for name in _PLAIN if env.get(_variable(name))},
+    )
+
+
+_PLAIN = (
+    "host port secure_cookies migration_batch worker_batch status_update_every status_update_seconds loop_delay"
+    " campaigns_warning lease_seconds smtp_timeout upload_limit tls_ca_file"
+).split()
+
+
+def _variable(name: str) -> str:
+    return "BLASTER_" + name.upper()
+
+
+def _read(env: Mapping[str, str], name: str):
+    text = env[_variable(name)].strip()
+    kind = Settings.__dataclass_fields__[name].type
+    try:
+        if kind is bool:
+            return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[text.lower()]
+        return kind(text)
+    except (KeyError, ValueError) as error:
+        raise ConfigError(f"{_variable(name)}={text!r} is not a {kind.__name__}") from error
+
+
+def _secret(env: Mapping[str, str], name: str, path: Path, make=secrets.token_urlsafe) -> str:
+    """From the variable, from the file that `…_FILE` names, or from `path`, which is made on first use."""
+    if env.get(_variable(name)):
+        return env[_variable(name)]
+    path = Path(env.get(_variable(name) + "_FILE") or path)
+    if not path.exists():
+        _create_private(path, make())
+    return path.read_text().strip()
+
+
+def _create_private(path: Path, text: str) -> None:
+    """Readable by the owner only; when two processes start at once, the first one's secret stands."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text + "\n")
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+
+
+def _new_vault_key() -> str:
+    from cryptography.fernet import Fernet
+
+    return Fernet.generate_key().decode()

@@ -1,0 +1,102 @@
+"""Server 1, "campaign": what people see and edit. Names of tables and columns are those of the operator's guide."""
+
+from peewee import BigAutoField, BigIntegerField, BooleanField, CharField, IntegerField, Model
+
+from blaster.db import campaign_db
+from blaster.models.fields import Instant, KeyText, LongText, Word, default
+
+
+class CampaignModel(Model):
+    class Meta:
+        database = campaign_db
+        legacy_table_names = False
+
+
+class User(CampaignModel):
+    id = BigAutoField()
+    email = KeyText(unique=True)
+    name = CharField(120, **default(""))
+    password_hash = CharField(255)
+    role = Word(**default("user"))  # user | admin
+    is_active = BooleanField(**default(True))
+    session_token = CharField(64)  # changes with the password: older sessions end
+    time_zone = CharField(64, **default("UTC"))
+    created_at = Instant(**default(0))
+
+    class Meta:
+        table_name = "users"
+
+
+class RecipientList(CampaignModel):
+    id = BigAutoField()
+    user_id = BigIntegerField(index=True)
+    name = CharField(120)
+    field_names = LongText(null=True)  # JSON array: the extra columns that were imported
+    size = IntegerField(**default(0))
+    created_at = Instant(**default(0))
+
+    class Meta:
+        table_name = "recipient_lists"
+
+
+class Recipient(CampaignModel):
+    id = BigAutoField()
+    user_id = BigIntegerField()
+    list_id = BigIntegerField()
+    email = CharField(254)
+    email_key = KeyText()
+    fields = LongText(null=True)  # JSON object of merge values
+    created_at = Instant(**default(0))
+
+    class Meta:
+        table_name = "recipients"
+        indexes = (
+            (("list_id", "email_key"), True),
+            (("list_id", "id"), False),
+            (("user_id", "email_key"), False),
+        )
+
+
+class Campaign(CampaignModel):
+    campaign_id = BigAutoField()
+    user_id = BigIntegerField()
+    list_id = BigIntegerField(null=True)
+    name = CharField(120)
+    subject = CharField(500, **default(""))
+    sender_name = CharField(120, **default(""))
+    sender_email = CharField(254, **default(""))  # empty: each account's own from address
+    reply_to = CharField(254, **default(""))
+    html = LongText(null=True)
+    text = LongText(null=True)
+    created_at = Instant(**default(0))
+    updated_at = Instant(**default(0))
+
+    class Meta:
+        table_name = "campaign_master"
+        indexes = ((("user_id", "campaign_id"), False),)
+
+
+class CampaignStatus(CampaignModel):
+    """State and counters that screens read. After the start it mirrors Server 2; absolute values, never increments."""
+
+    campaign_id = BigIntegerField(primary_key=True)
+    status = Word(index=True, **default("draft"))
+    total_emails = IntegerField(**default(0))
+    pending_emails = IntegerField(**default(0))
+    active_emails = IntegerField(**default(0))  # claimed + sending
+    sent_emails = IntegerField(**default(0))
+    failed_emails = IntegerField(**default(0))
+    unknown_emails = IntegerField(**default(0))
+    suppressed_emails = IntegerField(**default(0))
+    cancelled_emails = IntegerField(**default(0))
+    emails_per_minute = IntegerField(**default(0))
+    note = CharField(500, **default(""))  # why it is paused, in words
+    started_at = Instant(null=True)
+    finished_at = Instant(null=True)
+    snapshot_at = Instant(**default(0))  # Server 2's clock when the counters were read
+
+    class Meta:
+        table_name = "campaign_status"
+
+
+TABLES = (User, RecipientList, Recipient, Campaign, CampaignStatus)
