@@ -1,0 +1,1 @@
+"""The demo: a mail sink, and two users with something to send."""
