@@ -49,6 +49,7 @@ class Sink:
         self.faults_path = faults if isinstance(faults, Path) else None
         self.script = Script(faults if isinstance(faults, Faults) else Faults())
         self.conversations: set[Conversation] = set()
+        self.incoming = memoryview(bytearray(65_536))
         self.accepted = 0
         self._tasks: set[asyncio.Task] = set()
 
