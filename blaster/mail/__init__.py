@@ -1,0 +1,1 @@
+"""SMTP and MIME: merge tags, message skeletons, one SMTP session, the meaning of replies. Knows no database."""
