@@ -273,19 +273,35 @@ def test_a_torn_last_line_is_not_a_mail(sink):
     assert len(list(read_log(sink.log))) == 1
 
 
-def test_it_runs_as_a_process_and_follows_its_faults(tmp_path):
-    log, faults = tmp_path / "sink.log", tmp_path / "faults.json"
-    command = [sys.executable, "-m", "blaster.demo.sink", "--port", "0", "--log", log, "--faults", faults]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            port = int(process.stdout.readline().split(",")[0].rsplit(":")[-1])
-            with smtplib.SMTP("127.0.0.1", port, timeout=5) as client:
-                client.sendmail("a@example.com", ["b@example.org"], MESSAGE)
-                Faults((Rule("mail", reply="451 4.0.0 No"),)).save(faults)
-                while client.docmd("MAIL", "FROM:<a@example.com>")[0] != 451:
-                    client.rset()
-                    time.sleep(0.02)
-        finally:
-            process.terminate()
-    report = subprocess.run([*command[:3], "--report", log], capture_output=True, text=True, check=True)
-    assert json.loads(report.stdout)["mails"] == 1
+@pytest.fixture
+def process(tmp_path):
+    """(process, port) of a sink of its own, with its log and faults in tmp_path."""
+    command = [sys.executable, "-m", "blaster.demo.sink", "--port", "0", "--log", tmp_path / "sink.log"]
+    with subprocess.Popen(
+        [*command, "--faults", tmp_path / "faults.json"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process, int(process.stdout.readline().split(",")[0].rsplit(":")[-1])
+        process.kill()
+
+
+def test_a_process_follows_its_faults(process, tmp_path):
+    with smtplib.SMTP("127.0.0.1", process[1], timeout=5) as client:
+        client.ehlo()
+        Faults((Rule("mail", reply="451 4.0.0 No"),)).save(tmp_path / "faults.json")
+        while client.docmd("MAIL", "FROM:<a@example.com>")[0] != 451:
+            client.rset()
+            time.sleep(0.02)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM")
+def test_a_process_that_is_asked_to_stop_finishes_its_conversations(process, tmp_path):
+    with smtplib.SMTP("127.0.0.1", process[1], timeout=5) as client:
+        client.ehlo()
+        process[0].terminate()
+        with pytest.raises(ConnectionError):
+            while True:
+                smtplib.SMTP("127.0.0.1", process[1], timeout=5).close()
+        client.sendmail("a@example.com", ["b@example.org"], MESSAGE)
+    assert process[0].wait(10) == 0
+    command = [sys.executable, "-m", "blaster.demo.sink", "--report", tmp_path / "sink.log"]
+    assert json.loads(subprocess.check_output(command))["mails"] == 1

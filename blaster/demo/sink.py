@@ -12,7 +12,9 @@ import argparse
 import asyncio
 import json
 import re
+import signal
 import ssl
+import sys
 import time
 from collections.abc import Coroutine
 from pathlib import Path
@@ -23,6 +25,7 @@ from blaster.demo.maillog import AppendLog, read_log, report
 
 __all__ = ["Sink", "main", "read_log", "report"]
 
+DRAIN_SECONDS = 15.0
 _HEADER = re.compile(rb"(?im)^(subject|message-id):[ \t]*((?:.*\r\n[ \t]+)*.*)\r$")
 
 
@@ -66,6 +69,13 @@ class Sink:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: Conversation(self), self.host, self.port, ssl=tls, backlog=1000)
         self.port = self._server.sockets[0].getsockname()[1]
+
+    async def drain(self, seconds: float) -> None:
+        """Stop listening and let open conversations come to their end, so that no sender misses a reply."""
+        self._server.close()
+        deadline = time.monotonic() + seconds
+        while self.conversations and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
 
     async def stop(self) -> None:
         """Stop listening and cut every conversation."""
@@ -134,8 +144,12 @@ def _changed_at(path: Path) -> tuple[int, int] | None:
 async def _serve(sink: Sink) -> None:
     await sink.start()
     print(f"Mail sink on {sink.host}:{sink.port}, log in {sink.log_path}", flush=True)
+    asked = asyncio.Event()
+    if sys.platform != "win32":
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asked.set)
     try:
-        await asyncio.Event().wait()
+        await asked.wait()
+        await sink.drain(DRAIN_SECONDS)
     finally:
         await sink.stop()
 
