@@ -124,7 +124,7 @@ class CampaignControl(CrmModel):
 
     campaign_id = BigIntegerField(primary_key=True)
     user_id = BigIntegerField(index=True)
-    run_state = Word(**default("staging"))  # staging | running | paused | cancelled | finished
+    run_state = Word(**default("staging"))  # staging | running | paused | cancelling | cancelled | finished
     list_id = BigIntegerField()
     staged_to = BigIntegerField(**default(0))  # last recipient id copied to the queue
     stage_until = BigIntegerField(**default(0))  # last recipient id that belongs to the campaign
@@ -195,8 +195,8 @@ class Lease(CrmModel):
     expires_at = Instant()
 
     class Meta:
+        # No second index: one that locks by owner and one that locks by name deadlock on each other.
         table_name = "leases"
-        indexes = ((("owner",), False), (("token",), False))
 
 
 TABLES = (

@@ -1,0 +1,241 @@
+"""The rows of the queue on their way: claim (with its budget), intent, outcome.
+
+Lock order in every transaction: lease, control, account, rows, usage, tally. All that happens to a row is guarded by
+the token of the lease under which it was claimed, and each transaction can run twice.
+"""
+
+import json
+import secrets
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from blaster import db
+from blaster.db import crm_db
+from blaster.models.crm_db import Mail, SmtpAccount, Suppression
+from blaster.queue import control, leases, quota, tally
+from blaster.queue.leases import Hold
+
+
+class Fenced(Exception):
+    """The lease is no longer ours: stop sending for this server at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A claimed mail, as the sender needs it."""
+
+    id: int
+    campaign_id: int
+    account_id: int
+    email: str
+    fields: dict
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a row: `status` sent, failed, unknown, or pending again (not before `due_at`, 0 = at once)."""
+
+    row: Row
+    status: str
+    reply_class: str | None = None
+    code: int | None = None
+    text: str | None = None
+    due_at: int = 0
+    attempts: int = 0
+
+
+def claim(user_id: int, server_id: int, account_id: int, campaign_id: int, hold: Hold, limit: int, mark: int = 0):
+    """Reserve budget and rows in one transaction. Returns (rows, budget left on the account afterwards).
+
+    At most `limit` rows, never more than the account may send now; rows that the suppression list names are marked and
+    not returned. Rows that were never tried come first, from above the low-water `mark`. Raises Fenced.
+    """
+    claim_id = secrets.randbits(62)
+
+    def work():
+        now = db.now(crm_db)
+        if not leases.are_held([hold], now):
+            raise Fenced(hold.name)
+        if not control.are_running([campaign_id], user_id):
+            return [], 0
+        account = _lock_account(user_id, server_id, account_id)
+        if account is None:
+            return [], 0
+        done = _rows(_mine(campaign_id, hold) & (Mail.claim_id == claim_id), account_id)
+        if done:  # the COMMIT whose answer was lost
+            return done, quota.left(account, now)
+        budget = quota.left(account, now)
+        found = _find(campaign_id, min(limit, budget), now, mark)
+        rows = _suppress(user_id, campaign_id, server_id, found, now)
+        if rows:
+            ids = [row[0] for row in rows]
+            bucket = quota.bucket_of(now)
+            Mail.update(
+                status="claimed",
+                due_at=now,
+                lease_token=hold.token,
+                claim_id=claim_id,
+                smtp_account_id=account_id,
+                bucket=bucket,
+            ).where(Mail.id.in_(ids)).execute()
+            quota.charge([(account_id, bucket, len(rows))])
+            tally.add(campaign_id, server_id, {"pending": -len(rows), "active": len(rows)})
+        return [_row(account_id, *row) for row in rows], budget - len(rows)
+
+    return db.transaction(crm_db, work)
+
+
+def low_water(campaign_id: int, mark: int) -> int:
+    """A higher mark below which no row waits untried. Without it a claim walks over all that was consumed before:
+    22 ms become 960 ms with 1M rows, 90 % of them sent. A plain read, so rows being claimed still hold it down."""
+    with db.session(crm_db):
+        first = Mail.select(Mail.id).where(_untried(campaign_id, mark)).order_by(Mail.id).limit(1).tuples().first()
+    return first[0] - 1 if first else mark
+
+
+def next_due(campaign_id: int) -> int | None:
+    """When the next row of the campaign is due; None when none waits."""
+    with db.session(crm_db):
+        waiting = (Mail.campaign_id == campaign_id) & (Mail.status == "pending")
+        row = Mail.select(Mail.due_at).where(waiting).order_by(Mail.due_at).limit(1).tuples().first()
+    return row[0] if row else None
+
+
+def intend(groups: Iterable[tuple[Hold, list[Row]]]) -> set[int]:
+    """Mark rows as `sending` before the first byte of DATA; returns the ids that may be sent.
+
+    Checks lease, token and run state under share locks: no intent follows a committed pause. What is not returned stays
+    claimed and is to be given back by `settle`.
+    """
+    groups = list(groups)
+
+    def work():
+        now = db.now(crm_db)
+        held = leases.are_held({hold for hold, _ in groups}, now)
+        running = control.are_running({row.campaign_id for _, rows in groups for row in rows})
+        allowed = [(hold, r) for hold, rows in groups if hold in held for r in rows if r.campaign_id in running]
+        tokens = {r.id: hold.token for hold, r in allowed}
+        return _mark_sending(tokens, now)
+
+    return db.transaction(crm_db, work) if groups else set()
+
+
+def _mark_sending(tokens: dict[int, int], now: int) -> set[int]:
+    bucket = quota.bucket_of(now)
+    columns = (Mail.id, Mail.status, Mail.lease_token, Mail.smtp_account_id, Mail.bucket)
+    found = _locked_rows(columns, tokens)
+    ours = [row for row in found if row[2] == tokens[row[0]]]
+    fresh = [row for row in ours if row[1] == "claimed" and quota.may_move(row[4], now)]
+    for token in {row[2] for row in fresh}:
+        ids = [row[0] for row in fresh if row[2] == token]
+        Mail.update(status="sending", due_at=now, bucket=bucket).where(Mail.id.in_(ids)).execute()
+    quota.charge(_moves(((account, old, bucket) for *_, account, old in fresh)))
+    # `sending` with our token: an earlier COMMIT of this intent whose answer was lost.
+    return {row[0] for row in fresh} | {row[0] for row in ours if row[1] == "sending"}
+
+
+def settle(server_id: int, token: int, outcomes: Iterable[Outcome]) -> int:
+    """Write outcomes of rows claimed under `token`; returns how many were still ours to write.
+
+    A worker that was declared dead and still learns the truth may settle what became `unknown` meanwhile.
+    """
+    outcomes = {outcome.row.id: outcome for outcome in outcomes}
+
+    def work():
+        now = db.now(crm_db)
+        columns = (Mail.id, Mail.status, Mail.lease_token, Mail.smtp_account_id, Mail.bucket)
+        found = [
+            row
+            for row in _locked_rows(columns, outcomes)
+            if row[2] == token and row[1] in ("claimed", "sending", "unknown")
+        ]
+        _write([(row, outcomes[row[0]]) for row in found], server_id, now)
+        return len(found)
+
+    return db.transaction(crm_db, work) if outcomes else 0
+
+
+def _write(pairs: list, server_id: int, now: int) -> None:
+    bucket_now = quota.bucket_of(now)
+    rows, moves, changes = [], [], {}
+    for (row_id, status, _, account, bucket), outcome in pairs:
+        charged = outcome.status in ("sent", "unknown")
+        new_bucket = bucket_now if charged else None
+        due_at = max(outcome.due_at, now)
+        reply = (outcome.reply_class, outcome.code, outcome.text and outcome.text[:300])
+        rows.append((row_id, outcome.status, due_at, outcome.attempts, new_bucket, *reply))
+        moves.append((account, bucket, new_bucket))
+        change = changes.setdefault(outcome.row.campaign_id, Counter())
+        change[tally.column_of(status)] -= 1
+        change[tally.column_of(outcome.status)] += 1
+    columns = (Mail.status, Mail.due_at, Mail.attempts, Mail.bucket, Mail.reply_class, Mail.smtp_code, Mail.smtp_text)
+    if rows:
+        db.update_rows(Mail, columns, rows)
+    quota.charge(_moves(moves))
+    for campaign_id in sorted(changes):
+        tally.add(campaign_id, server_id, changes[campaign_id])
+
+
+def _moves(moves: Iterable[tuple]) -> list[tuple[int, int, int]]:
+    """Ledger changes for (account, old bucket, new bucket); None: no charge before or after."""
+    changes = Counter()
+    for account, old, new in moves:
+        if old != new:
+            changes[account, old] -= 1
+            changes[account, new] += 1
+    return [(account, bucket, n) for (account, bucket), n in changes.items() if bucket is not None]
+
+
+def _lock_account(user_id: int, server_id: int, account_id: int) -> SmtpAccount | None:
+    mine = (SmtpAccount.user_id == user_id) & (SmtpAccount.smtp_server_id == server_id) & SmtpAccount.is_active
+    return db.locked(SmtpAccount.select().where((SmtpAccount.id == account_id) & mine)).first()
+
+
+def _untried(campaign_id: int, mark: int):
+    return (Mail.campaign_id == campaign_id) & (Mail.status == "pending") & (Mail.due_at == 0) & (Mail.id > mark)
+
+
+def _find(campaign_id: int, limit: int, now: int, mark: int) -> list[tuple]:
+    if limit <= 0:
+        return []
+    columns = (Mail.id, Mail.campaign_id, Mail.email, Mail.fields, Mail.attempts, Mail.email_key)
+    query = Mail.select(*columns).where(_untried(campaign_id, mark)).order_by(Mail.id).limit(limit)
+    rows = list(db.locked(query, skip=True).tuples())
+    if len(rows) < limit:
+        again = (Mail.campaign_id == campaign_id) & (Mail.status == "pending") & Mail.due_at.between(1, now)
+        query = Mail.select(*columns).where(again).order_by(Mail.due_at, Mail.id).limit(limit - len(rows))
+        rows += list(db.locked(query, skip=True).tuples())
+    return rows
+
+
+def _suppress(user_id: int, campaign_id: int, server_id: int, rows: list[tuple], now: int) -> list[tuple]:
+    keys = [row[5] for row in rows]
+    listed = Suppression.select(Suppression.email_key).where(
+        (Suppression.user_id == user_id) & Suppression.email_key.in_(keys)
+    )
+    suppressed = {key for (key,) in listed.tuples()} if keys else set()
+    if not suppressed:
+        return rows
+    ids = [row[0] for row in rows if row[5] in suppressed]
+    Mail.update(status="suppressed", due_at=now).where(Mail.id.in_(ids)).execute()
+    tally.add(campaign_id, server_id, {"pending": -len(ids), "suppressed": len(ids)})
+    return [row for row in rows if row[5] not in suppressed]
+
+
+def _mine(campaign_id: int, hold: Hold):
+    return (Mail.campaign_id == campaign_id) & (Mail.status == "claimed") & (Mail.lease_token == hold.token)
+
+
+def _rows(where, account_id: int) -> list[Row]:
+    columns = (Mail.id, Mail.campaign_id, Mail.email, Mail.fields, Mail.attempts)
+    return [_row(account_id, *row) for row in Mail.select(*columns).where(where).tuples()]
+
+
+def _row(account_id: int, row_id: int, campaign_id: int, email: str, fields: str | None, attempts: int, *_) -> Row:
+    return Row(row_id, campaign_id, account_id, email, json.loads(fields) if fields else {}, attempts)
+
+
+def _locked_rows(columns, ids) -> list[tuple]:
+    return list(db.locked(Mail.select(*columns).where(Mail.id.in_(list(ids))).order_by(Mail.id)).tuples())

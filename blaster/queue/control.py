@@ -1,0 +1,136 @@
+"""What the workers may do with a campaign: opened at the start, paused, resumed, cancelled. Decided here first."""
+
+from blaster import db
+from blaster.db import crm_db
+from blaster.errors import Conflict, NotFound
+from blaster.models.crm_db import CampaignContent, CampaignControl, Mail
+from blaster.queue import quota, tally
+
+SLICE = 1_000
+CONTENT = ("subject", "sender_name", "sender_email", "reply_to", "html", "text")
+
+
+def open_campaign(user_id: int, campaign_id: int, list_id: int, stage_until: int, content: dict) -> None:
+    """Hand a started campaign over to the workers, with its message frozen (`content`: the CONTENT fields).
+
+    `stage_until`: the last recipient id that belongs to it. Safe to repeat.
+    """
+
+    def work():
+        columns = ("campaign_id", "user_id", "list_id", *CONTENT)
+        row = (campaign_id, user_id, list_id, *(content[name] for name in CONTENT))
+        _insert(CampaignContent, columns, row)
+        columns = ("campaign_id", "user_id", "list_id", "stage_until", "run_state", "changed_at")
+        _insert(CampaignControl, columns, (campaign_id, user_id, list_id, stage_until, "staging", db.now(crm_db)))
+
+    db.transaction(crm_db, work)
+
+
+def _insert(model, columns, row) -> None:
+    fields = [getattr(model, name) for name in columns]
+    db.insert_new(model, fields, [row], fields[:1])
+
+
+def state(user_id: int, campaign_id: int) -> CampaignControl:
+    """The campaign as the workers see it; raises NotFound before its start and for strangers."""
+    with db.session(crm_db):
+        mine = (CampaignControl.campaign_id == campaign_id) & (CampaignControl.user_id == user_id)
+        control = CampaignControl.get_or_none(mine)
+    if control is None:
+        raise NotFound(f"campaign {campaign_id}")
+    return control
+
+
+def pause(user_id: int, campaign_id: int, note: str = "") -> None:
+    """No intent follows once this returns; mails already past their intent still go out."""
+    _change(user_id, campaign_id, ("staging", "running"), "paused", note, "Only a running campaign can be paused.")
+
+
+def resume(user_id: int, campaign_id: int) -> str:
+    """Go on where the campaign stopped; returns its new state."""
+    to = "running" if state(user_id, campaign_id).is_staged else "staging"
+    _change(user_id, campaign_id, ("paused",), to, "", "Only a paused campaign can be resumed.")
+    return to
+
+
+def cancel(user_id: int, campaign_id: int) -> None:
+    """End the campaign; the workers mark what was not sent as cancelled."""
+    of = ("staging", "running", "paused")
+    _change(user_id, campaign_id, of, "cancelling", "", "This campaign has ended already.")
+
+
+def _change(user_id: int, campaign_id: int, of: tuple, to: str, note: str, otherwise: str) -> None:
+    state(user_id, campaign_id)
+
+    def work():
+        return (
+            CampaignControl.update(run_state=to, note=note[:500], changed_at=db.now(crm_db))
+            .where(
+                (CampaignControl.campaign_id == campaign_id)
+                & (CampaignControl.user_id == user_id)
+                & CampaignControl.run_state.in_(of)
+            )
+            .execute()
+        )
+
+    if not db.transaction(crm_db, work) and state(user_id, campaign_id).run_state != to:
+        raise Conflict(otherwise)
+
+
+def open_controls(*states: str) -> list[CampaignControl]:
+    """All campaigns in these states, oldest first (for workers, which serve every user)."""
+    with db.session(crm_db):
+        query = CampaignControl.select().where(CampaignControl.run_state.in_(states))
+        return list(query.order_by(CampaignControl.campaign_id))
+
+
+def are_running(campaign_ids, user_id: int | None = None) -> set[int]:
+    """Those that run now, locked in share mode: a pause waits for the caller's transaction and then holds."""
+    query = CampaignControl.select(CampaignControl.campaign_id).where(
+        CampaignControl.campaign_id.in_(sorted(campaign_ids)) & (CampaignControl.run_state == "running")
+    )
+    if user_id is not None:
+        query = query.where(CampaignControl.user_id == user_id)
+    return {row[0] for row in db.shared(query.order_by(CampaignControl.campaign_id)).tuples()}
+
+
+def counts(campaign_id: int) -> dict[str, int]:
+    """Exact rows by status (`active` = claimed + sending)."""
+    with db.session(crm_db):
+        return tally.counts(campaign_id)
+
+
+def close_cancelled(campaign_id: int) -> bool:
+    """Mark the next slice of a cancelled campaign's rows; True when none is left and the campaign is `cancelled`."""
+
+    def work():
+        open_rows = (Mail.campaign_id == campaign_id) & Mail.status.in_(("pending", "claimed"))
+        columns = (Mail.id, Mail.status, Mail.smtp_account_id, Mail.bucket)
+        rows = list(db.locked(Mail.select(*columns).where(open_rows).limit(SLICE)).tuples())
+        if rows:
+            ids = [row[0] for row in rows]
+            changed = {"status": "cancelled", "due_at": db.now(crm_db), "bucket": None}
+            Mail.update(**changed).where(Mail.id.in_(ids)).execute()
+            quota.charge(_given_back(rows))
+            pending = sum(status == "pending" for _, status, _, _ in rows)
+            changes = {"pending": -pending, "active": pending - len(rows), "cancelled": len(rows)}
+            tally.add(campaign_id, 0, changes)
+            return False
+        left = tally.counts(campaign_id)
+        if left["pending"] or left["active"]:
+            return False  # mails still on their way: their outcome comes first
+        ended = {"run_state": "cancelled", "changed_at": db.now(crm_db)}
+        CampaignControl.update(**ended).where(
+            (CampaignControl.campaign_id == campaign_id) & (CampaignControl.run_state == "cancelling")
+        ).execute()
+        return True
+
+    return db.transaction(crm_db, work)
+
+
+def _given_back(rows) -> list[tuple[int, int, int]]:
+    charged: dict = {}
+    for _, status, account_id, bucket in rows:
+        if status == "claimed" and bucket is not None:
+            charged[account_id, bucket] = charged.get((account_id, bucket), 0) - 1
+    return [(account_id, bucket, n) for (account_id, bucket), n in charged.items()]

@@ -1,0 +1,70 @@
+"""Rows whose worker died: a claimed one is pending again (SMTP was not touched), a sending one is `unknown`."""
+
+from collections import Counter
+
+from blaster import db
+from blaster.db import crm_db
+from blaster.models.crm_db import CampaignControl, Lease, Mail
+from blaster.queue import leases, quota, tally
+from blaster.queue.leases import Hold
+
+SLICE = 1_000
+_UNFINISHED = ("staging", "running", "paused", "cancelling")
+
+
+def recover(hold: Hold) -> Counter:
+    """Recover all rows of an expired lease, then free its name. Returns how many are `pending` again and `unknown`.
+
+    `unknown` rows keep token and charge, so that a worker that was only asleep can still settle them.
+    """
+    done = _recover({hold.token})
+    leases.release(hold)
+    return done
+
+
+def sweep() -> Counter:
+    """Recover rows whose token is in no lease at all. Finds only our own mistakes: the count must stay 0.
+
+    Rows are read before leases: the lease of every claim that we see was there before it.
+    """
+    with db.session(crm_db):
+        active = Mail.campaign_id.in_(_unfinished()) & Mail.status.in_(("claimed", "sending"))
+        tokens = {token for (token,) in Mail.select(Mail.lease_token).where(active).distinct().tuples()}
+        known = {token for (token,) in Lease.select(Lease.token).tuples()}
+    return _recover(tokens - known)
+
+
+def _recover(tokens: set[int]) -> Counter:
+    done = Counter()
+    with db.session(crm_db):
+        campaigns = _unfinished() if tokens else []
+    for campaign_id in campaigns:
+        while slice_done := db.transaction(crm_db, lambda c=campaign_id: _recover_slice(c, tokens)):
+            done += slice_done
+    return done
+
+
+def _unfinished() -> list[int]:
+    query = CampaignControl.select(CampaignControl.campaign_id).where(CampaignControl.run_state.in_(_UNFINISHED))
+    return [campaign_id for (campaign_id,) in query.tuples()]
+
+
+def _recover_slice(campaign_id: int, tokens: set[int]) -> Counter:
+    columns = (Mail.id, Mail.status, Mail.smtp_account_id, Mail.bucket)
+    active = (Mail.campaign_id == campaign_id) & Mail.status.in_(("claimed", "sending"))
+    orphans = active & Mail.lease_token.in_(sorted(tokens))
+    rows = list(db.locked(Mail.select(*columns).where(orphans).limit(SLICE)).tuples())
+    claimed = [row for row in rows if row[1] == "claimed"]
+    sending = [row for row in rows if row[1] == "sending"]
+    now = db.now(crm_db)
+    _set(claimed, status="pending", due_at=now, bucket=None)
+    _set(sending, status="unknown", due_at=now, reply_class="unknown", smtp_text="The worker died while sending.")
+    given_back = Counter((account_id, bucket) for _, _, account_id, bucket in claimed)
+    quota.charge([(account_id, bucket, -n) for (account_id, bucket), n in given_back.items()])
+    tally.add(campaign_id, 0, {"active": -len(rows), "pending": len(claimed), "unknown": len(sending)})
+    return Counter(pending=len(claimed), unknown=len(sending)) if rows else Counter()
+
+
+def _set(rows, **values) -> None:
+    if rows:
+        Mail.update(**values).where(Mail.id.in_([row[0] for row in rows])).execute()

@@ -1,0 +1,121 @@
+"""Budgets of SMTP accounts: rolling 60 minutes and rolling 24 hours, exact, shared by all workers, safe over crashes.
+
+A mail is charged to a bucket of five minutes in the transaction that claims it. A bucket counts as long as any instant
+of it lies in the window, so an edge can only make us send less. The charge moves along with the row's last step.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from peewee import Case, fn
+
+from blaster import db
+from blaster.db import crm_db
+from blaster.models.crm_db import SmtpAccount, SmtpUsage
+
+BUCKET = 5 * 60_000
+HOUR = 60 * 60_000
+DAY = 24 * HOUR
+_UNIQUE = (SmtpUsage.smtp_account_id, SmtpUsage.bucket)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What an account may still send. `next_at`: when it may again if nothing is left; None: never as it is."""
+
+    hour_limit: int
+    hour_used: int
+    day_limit: int
+    day_used: int
+    next_at: int | None
+
+    @property
+    def hour_left(self) -> int:
+        return max(0, self.hour_limit - self.hour_used)
+
+    @property
+    def day_left(self) -> int:
+        return max(0, self.day_limit - self.day_used)
+
+    @property
+    def left(self) -> int:
+        return min(self.hour_left, self.day_left)
+
+    @property
+    def binding(self) -> str:
+        """The limit that is used up, in words; empty while there is something left."""
+        if self.left:
+            return ""
+        return "daily limit" if self.day_left == 0 else "hourly limit"
+
+
+def bucket_of(instant: int) -> int:
+    """The bucket that an instant falls into."""
+    return instant - instant % BUCKET
+
+
+def budget(hour_limit: int, day_limit: int, usage: Iterable[tuple[int, int]], now: int) -> Budget:
+    """The budget from limits and (bucket, taken) pairs; pure."""
+    usage = sorted((bucket, taken) for bucket, taken in usage if taken and _counts(bucket, DAY, now))
+    hour = [(bucket, taken) for bucket, taken in usage if _counts(bucket, HOUR, now)]
+    next_at = _latest(_free_at(hour, hour_limit, HOUR, now), _free_at(usage, day_limit, DAY, now))
+    return Budget(hour_limit, sum(n for _, n in hour), day_limit, sum(n for _, n in usage), next_at)
+
+
+def _counts(bucket: int, window: int, now: int) -> bool:
+    return bucket + BUCKET > now - window
+
+
+def _free_at(usage: list[tuple[int, int]], limit: int, window: int, now: int) -> int | None:
+    """When the sum over the window falls below the limit."""
+    used = sum(taken for _, taken in usage)
+    if used < limit:
+        return now
+    for bucket, taken in usage:
+        used -= taken
+        if used < limit:
+            return bucket + BUCKET + window
+    return None
+
+
+def _latest(*instants: int | None) -> int | None:
+    return None if None in instants else max(instants)
+
+
+def budgets(user_id: int, now: int | None = None) -> dict[int, Budget]:
+    """The budgets of all accounts of a user by account id."""
+    with db.session(crm_db):
+        now = now or db.now(crm_db)
+        accounts = list(SmtpAccount.select().where(SmtpAccount.user_id == user_id))
+        usage: dict[int, list] = {account.id: [] for account in accounts}
+        rows = SmtpUsage.select(SmtpUsage.smtp_account_id, SmtpUsage.bucket, SmtpUsage.taken).where(
+            SmtpUsage.smtp_account_id.in_(list(usage)) & (SmtpUsage.bucket > now - DAY - BUCKET)
+        )
+        for account_id, bucket, taken in rows.tuples():
+            usage[account_id].append((bucket, taken))
+    return {a.id: budget(a.hourly_limit, a.daily_limit, usage[a.id], now) for a in accounts}
+
+
+def left(account: SmtpAccount, now: int) -> int:
+    """What the account may still be charged; true only while the caller holds the lock on the account's row."""
+    in_hour = Case(None, [(SmtpUsage.bucket > now - HOUR - BUCKET, SmtpUsage.taken)], 0)
+    hour, day = (
+        SmtpUsage.select(fn.SUM(in_hour), fn.SUM(SmtpUsage.taken))
+        .where((SmtpUsage.smtp_account_id == account.id) & (SmtpUsage.bucket > now - DAY - BUCKET))
+        .tuples()
+        .first()
+    )
+    return max(0, min(account.hourly_limit - int(hour or 0), account.daily_limit - int(day or 0)))
+
+
+def may_move(bucket: int, now: int) -> bool:
+    """True while a charge in this bucket still counts, so that moving it to now takes nothing new."""
+    return _counts(bucket, HOUR, now)
+
+
+def charge(changes: Iterable[tuple[int, int, int]]) -> None:
+    """Add (account, bucket, mails) to the ledger; a negative number gives back."""
+    for account_id, bucket, mails in sorted(changes):
+        if mails:
+            row = (account_id, bucket, mails)
+            db.upsert(SmtpUsage, (*_UNIQUE, SmtpUsage.taken), [row], _UNIQUE, add=(SmtpUsage.taken,))
