@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+"""Checks the style and runs the tests; installs what they need first.
+
+Needs nothing but Python: packages go to `.venv`. MariaDB and Chromium are installed by apt-get where this runs as root
+on Debian or Ubuntu; elsewhere, what needs them is skipped, or fails with CI=true or BLASTER_REQUIRE_ALL=1.
+BLASTER_TEST_MYSQL_URL=mysql://user:password@host:port uses a server of yours (databases are created and left there).
+All arguments go to pytest: `python3 scripts/test.py -k sink -x`.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import _venv
+
+SEARCH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"])
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+HINTS = {
+    "MariaDB": "apt-get install mariadb-server-core mariadb-client-core, or brew install mariadb",
+    "Chromium": "apt-get install chromium, or python -m playwright install chromium",
+}
+
+
+def main():
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(__doc__)
+        return 0
+    _venv.enter("requirements-dev.txt")
+    os.chdir(str(_venv.PROJECT))
+    provide()
+    ruff, pytest = [sys.executable, "-m", "ruff"], [sys.executable, "-m", "pytest"]
+    steps = ([*ruff, "check"], [*ruff, "format", "--check"], [*pytest, *sys.argv[1:]])
+    return max([run(step) for step in steps])
+
+
+def provide():
+    """Install MariaDB and Chromium where that can be done, and say in one line what is skipped without them."""
+    packages = []
+    if not has_mariadb():
+        packages += ["mariadb-server-core", "mariadb-client-core"]
+    if not has_chromium():
+        packages += ["chromium"]
+    if packages and shutil.which("apt-get") and os.geteuid() == 0:
+        apt_get("update")
+        apt_get("install", "-y", "--no-install-recommends", *packages)
+    for name, there in (("MariaDB", has_mariadb()), ("Chromium", has_chromium())):
+        if not there:
+            print(f"Without {name} its tests are skipped. {HINTS[name]}", flush=True)
+
+
+def has_mariadb():
+    return bool(os.environ.get("BLASTER_TEST_MYSQL_URL") or shutil.which("mariadbd", path=SEARCH))
+
+
+def has_chromium():
+    return any(shutil.which(name) for name in BROWSERS)
+
+
+def apt_get(*arguments):
+    run(["apt-get", "-q", *arguments], {**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+
+
+def run(command, env=None):
+    print("$ " + " ".join(command), flush=True)
+    return subprocess.run(command, env=env).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
