@@ -45,11 +45,11 @@ def test_a_claim_takes_no_more_than_the_budget(account, hold):
 def test_what_is_settled_stays_charged_and_what_is_released_is_not(account, hold):
     running_campaign()
     rows, _ = claim(account, hold, limit=20)
-    granted = claims.intend([(hold, rows[:10])])
+    granted = claims.intend(rows[:10])
     assert granted == {row.id for row in rows[:10]}
-    assert claims.settle(account.smtp_server_id, hold.token, sent(rows[:10])) == 10
+    assert claims.settle(sent(rows[:10])) == 10
     back = [Outcome(row, "pending") for row in rows[10:]]
-    assert claims.settle(account.smtp_server_id, hold.token, back) == 10
+    assert claims.settle(back) == 10
     assert statuses() == {"sent": 10, "pending": 90}
     assert quota.budgets(ALICE)[account.id].hour_used == 10
     assert_books_balance()
@@ -58,16 +58,16 @@ def test_what_is_settled_stays_charged_and_what_is_released_is_not(account, hold
 def test_settling_twice_changes_nothing(account, hold):
     running_campaign()
     rows, _ = claim(account, hold)
-    claims.intend([(hold, rows)])
-    assert claims.settle(1, hold.token, sent(rows)) == 10
-    assert claims.settle(1, hold.token, sent(rows)) == 0
+    claims.intend(rows)
+    assert claims.settle(sent(rows)) == 10
+    assert claims.settle(sent(rows)) == 0
     assert_books_balance()
 
 
 def test_an_intent_repeated_after_a_lost_answer_is_granted_again(account, hold):
     running_campaign()
     rows, _ = claim(account, hold)
-    assert claims.intend([(hold, rows)]) == claims.intend([(hold, rows)]) == {row.id for row in rows}
+    assert claims.intend(rows) == claims.intend(rows) == {row.id for row in rows}
     assert_books_balance()
 
 
@@ -75,7 +75,7 @@ def test_no_intent_follows_a_pause(account, hold):
     running_campaign()
     rows, _ = claim(account, hold)
     control.pause(ALICE, 7)
-    assert claims.intend([(hold, rows)]) == set()
+    assert claims.intend(rows) == set()
     assert claim(account, hold)[0] == []
     assert statuses()["claimed"] == 10
 
@@ -85,7 +85,7 @@ def test_no_intent_without_the_lease(account, hold):
     rows, _ = claim(account, hold)
     with db.session(crm_db):
         Lease.update(expires_at=1).execute()
-    assert claims.intend([(hold, rows)]) == set()
+    assert claims.intend(rows) == set()
     with pytest.raises(claims.Fenced):
         claim(account, hold)
 
@@ -93,7 +93,7 @@ def test_no_intent_without_the_lease(account, hold):
 def test_recovery_frees_claimed_rows_and_never_sends_again_what_was_sending(account, hold):
     running_campaign()
     rows, _ = claim(account, hold)
-    claims.intend([(hold, rows[:4])])
+    claims.intend(rows[:4])
     leases.expire_all("host:1")
     assert [h.name for h in leases.expired()] == ["server:1"]
     assert leases.take("server:1", "host:2", TTL) is None
@@ -106,10 +106,10 @@ def test_recovery_frees_claimed_rows_and_never_sends_again_what_was_sending(acco
 def test_a_worker_that_was_only_asleep_settles_what_became_unknown(account, hold):
     running_campaign()
     rows, _ = claim(account, hold)
-    claims.intend([(hold, rows)])
+    claims.intend(rows)
     leases.expire_all("host:1")
     orphans.recover(hold)
-    assert claims.settle(1, hold.token, sent(rows[:9]) + [Outcome(rows[9], "pending")]) == 10
+    assert claims.settle(sent(rows[:9]) + [Outcome(rows[9], "pending")]) == 10
     assert statuses() == {"sent": 9, "pending": 91}
     assert_books_balance()
 
@@ -121,8 +121,8 @@ def test_a_row_claimed_again_is_out_of_reach_of_the_first_worker(account, hold):
     orphans.recover(hold)
     successor = leases.take("server:1", "host:2", TTL)
     assert len(claim(account, successor)[0]) == 10
-    assert claims.settle(1, hold.token, sent(rows)) == 0
-    assert claims.intend([(hold, rows)]) == set()
+    assert claims.settle(sent(rows)) == 0
+    assert claims.intend(rows) == set()
 
 
 def test_the_sweep_finds_rows_without_any_lease(account, hold):
@@ -162,7 +162,7 @@ def test_deferred_rows_come_after_untried_ones_and_not_before_they_are_due(accou
     running_campaign(mails=12)
     rows, _ = claim(account, hold, limit=2)
     later = db.now(crm_db) + 60_000
-    claims.settle(1, hold.token, [Outcome(rows[0], "pending", due_at=later), Outcome(rows[1], "pending")])
+    claims.settle([Outcome(rows[0], "pending", due_at=later), Outcome(rows[1], "pending")])
     again, _ = claim(account, hold, limit=50)
     assert [row.id for row in again][-1] == rows[1].id
     assert rows[0].id not in {row.id for row in again}
@@ -174,7 +174,7 @@ def test_the_low_water_mark_never_passes_an_untried_row(account, hold):
     rows, _ = claim(account, hold, limit=10)
     mark = claims.low_water(7, 0)
     assert mark == max(row.id for row in rows)
-    claims.settle(1, hold.token, [Outcome(row, "pending") for row in rows])
+    claims.settle([Outcome(row, "pending") for row in rows])
     found, _ = claim(account, hold, limit=30, mark=mark)
     assert len(found) == 30
 
@@ -182,10 +182,10 @@ def test_the_low_water_mark_never_passes_an_untried_row(account, hold):
 def test_cancel_marks_the_rest_and_gives_the_budget_back(account, hold):
     running_campaign()
     rows, _ = claim(account, hold)
-    claims.intend([(hold, rows[:3])])
+    claims.intend(rows[:3])
     control.cancel(ALICE, 7)
     while not control.close_cancelled(7):
-        claims.settle(1, hold.token, sent(rows[:3]))
+        claims.settle(sent(rows[:3]))
     assert statuses() == {"sent": 3, "cancelled": 97}
     assert control.state(ALICE, 7).run_state == "cancelled"
     assert quota.budgets(ALICE)[account.id].hour_used == 3

@@ -17,6 +17,9 @@ from blaster.queue import control, leases, quota, tally
 from blaster.queue.leases import Hold
 
 
+_COLUMNS = (Mail.id, Mail.campaign_id, Mail.email, Mail.fields, Mail.attempts, Mail.email_key)
+
+
 class Fenced(Exception):
     """The lease is no longer ours: stop sending for this server at once."""
 
@@ -27,7 +30,9 @@ class Row:
 
     id: int
     campaign_id: int
+    server_id: int
     account_id: int
+    hold: Hold
     email: str
     fields: dict
     attempts: int
@@ -63,9 +68,8 @@ def claim(user_id: int, server_id: int, account_id: int, campaign_id: int, hold:
         account = _lock_account(user_id, server_id, account_id)
         if account is None:
             return [], 0
-        done = _rows(_mine(campaign_id, hold) & (Mail.claim_id == claim_id), account_id)
-        if done:  # the COMMIT whose answer was lost
-            return done, quota.left(account, now)
+        if done := _claimed(campaign_id, hold, claim_id):  # the COMMIT whose answer was lost
+            return [_row(server_id, account_id, hold, row) for row in done], quota.left(account, now)
         budget = quota.left(account, now)
         found = _find(campaign_id, min(limit, budget), now, mark)
         rows = _suppress(user_id, campaign_id, server_id, found, now)
@@ -82,7 +86,7 @@ def claim(user_id: int, server_id: int, account_id: int, campaign_id: int, hold:
             ).where(Mail.id.in_(ids)).execute()
             quota.charge([(account_id, bucket, len(rows))])
             tally.add(campaign_id, server_id, {"pending": -len(rows), "active": len(rows)})
-        return [_row(account_id, *row) for row in rows], budget - len(rows)
+        return [_row(server_id, account_id, hold, row) for row in rows], budget - len(rows)
 
     return db.transaction(crm_db, work)
 
@@ -103,30 +107,27 @@ def next_due(campaign_id: int) -> int | None:
     return row[0] if row else None
 
 
-def intend(groups: Iterable[tuple[Hold, list[Row]]]) -> set[int]:
-    """Mark rows as `sending` before the first byte of DATA; returns the ids that may be sent.
+def intend(rows: Iterable[Row]) -> set[int]:
+    """Mark claimed rows as `sending` before the first byte of DATA; returns the ids that may be sent.
 
     Checks lease, token and run state under share locks: no intent follows a committed pause. What is not returned stays
     claimed and is to be given back by `settle`.
     """
-    groups = list(groups)
+    rows = list(rows)
 
     def work():
         now = db.now(crm_db)
-        held = leases.are_held({hold for hold, _ in groups}, now)
-        running = control.are_running({row.campaign_id for _, rows in groups for row in rows})
-        allowed = [(hold, r) for hold, rows in groups if hold in held for r in rows if r.campaign_id in running]
-        tokens = {r.id: hold.token for hold, r in allowed}
-        return _mark_sending(tokens, now)
+        held = leases.are_held({row.hold for row in rows}, now)
+        running = control.are_running({row.campaign_id for row in rows})
+        allowed = [row for row in rows if row.hold in held and row.campaign_id in running]
+        return _mark_sending({row.id: row.hold.token for row in allowed}, now)
 
-    return db.transaction(crm_db, work) if groups else set()
+    return db.transaction(crm_db, work) if rows else set()
 
 
 def _mark_sending(tokens: dict[int, int], now: int) -> set[int]:
     bucket = quota.bucket_of(now)
-    columns = (Mail.id, Mail.status, Mail.lease_token, Mail.smtp_account_id, Mail.bucket)
-    found = _locked_rows(columns, tokens)
-    ours = [row for row in found if row[2] == tokens[row[0]]]
+    ours = [row for row in _locked_rows(tokens) if row[2] == tokens[row[0]]]
     fresh = [row for row in ours if row[1] == "claimed" and quota.may_move(row[4], now)]
     for token in {row[2] for row in fresh}:
         ids = [row[0] for row in fresh if row[2] == token]
@@ -136,28 +137,26 @@ def _mark_sending(tokens: dict[int, int], now: int) -> set[int]:
     return {row[0] for row in fresh} | {row[0] for row in ours if row[1] == "sending"}
 
 
-def settle(server_id: int, token: int, outcomes: Iterable[Outcome]) -> int:
-    """Write outcomes of rows claimed under `token`; returns how many were still ours to write.
+def settle(outcomes: Iterable[Outcome]) -> int:
+    """Write what became of claimed rows; returns how many were still ours to write.
 
     A worker that was declared dead and still learns the truth may settle what became `unknown` meanwhile.
     """
     outcomes = {outcome.row.id: outcome for outcome in outcomes}
 
     def work():
-        now = db.now(crm_db)
-        columns = (Mail.id, Mail.status, Mail.lease_token, Mail.smtp_account_id, Mail.bucket)
         found = [
-            row
-            for row in _locked_rows(columns, outcomes)
-            if row[2] == token and row[1] in ("claimed", "sending", "unknown")
+            (row, outcomes[row[0]])
+            for row in _locked_rows(outcomes)
+            if row[2] == outcomes[row[0]].row.hold.token and row[1] in ("claimed", "sending", "unknown")
         ]
-        _write([(row, outcomes[row[0]]) for row in found], server_id, now)
+        _write(found, db.now(crm_db))
         return len(found)
 
     return db.transaction(crm_db, work) if outcomes else 0
 
 
-def _write(pairs: list, server_id: int, now: int) -> None:
+def _write(pairs: list, now: int) -> None:
     bucket_now = quota.bucket_of(now)
     rows, moves, changes = [], [], {}
     for (row_id, status, _, account, bucket), outcome in pairs:
@@ -167,15 +166,15 @@ def _write(pairs: list, server_id: int, now: int) -> None:
         reply = (outcome.reply_class, outcome.code, outcome.text and outcome.text[:300])
         rows.append((row_id, outcome.status, due_at, outcome.attempts, new_bucket, *reply))
         moves.append((account, bucket, new_bucket))
-        change = changes.setdefault(outcome.row.campaign_id, Counter())
+        change = changes.setdefault((outcome.row.campaign_id, outcome.row.server_id), Counter())
         change[tally.column_of(status)] -= 1
         change[tally.column_of(outcome.status)] += 1
     columns = (Mail.status, Mail.due_at, Mail.attempts, Mail.bucket, Mail.reply_class, Mail.smtp_code, Mail.smtp_text)
     if rows:
         db.update_rows(Mail, columns, rows)
     quota.charge(_moves(moves))
-    for campaign_id in sorted(changes):
-        tally.add(campaign_id, server_id, changes[campaign_id])
+    for campaign_id, server_id in sorted(changes):
+        tally.add(campaign_id, server_id, changes[campaign_id, server_id])
 
 
 def _moves(moves: Iterable[tuple]) -> list[tuple[int, int, int]]:
@@ -200,12 +199,11 @@ def _untried(campaign_id: int, mark: int):
 def _find(campaign_id: int, limit: int, now: int, mark: int) -> list[tuple]:
     if limit <= 0:
         return []
-    columns = (Mail.id, Mail.campaign_id, Mail.email, Mail.fields, Mail.attempts, Mail.email_key)
-    query = Mail.select(*columns).where(_untried(campaign_id, mark)).order_by(Mail.id).limit(limit)
+    query = Mail.select(*_COLUMNS).where(_untried(campaign_id, mark)).order_by(Mail.id).limit(limit)
     rows = list(db.locked(query, skip=True).tuples())
     if len(rows) < limit:
         again = (Mail.campaign_id == campaign_id) & (Mail.status == "pending") & Mail.due_at.between(1, now)
-        query = Mail.select(*columns).where(again).order_by(Mail.due_at, Mail.id).limit(limit - len(rows))
+        query = Mail.select(*_COLUMNS).where(again).order_by(Mail.due_at, Mail.id).limit(limit - len(rows))
         rows += list(db.locked(query, skip=True).tuples())
     return rows
 
@@ -224,18 +222,17 @@ def _suppress(user_id: int, campaign_id: int, server_id: int, rows: list[tuple],
     return [row for row in rows if row[5] not in suppressed]
 
 
-def _mine(campaign_id: int, hold: Hold):
-    return (Mail.campaign_id == campaign_id) & (Mail.status == "claimed") & (Mail.lease_token == hold.token)
+def _claimed(campaign_id: int, hold: Hold, claim_id: int) -> list[tuple]:
+    mine = (Mail.campaign_id == campaign_id) & (Mail.status == "claimed") & (Mail.lease_token == hold.token)
+    return list(Mail.select(*_COLUMNS).where(mine & (Mail.claim_id == claim_id)).tuples())
 
 
-def _rows(where, account_id: int) -> list[Row]:
-    columns = (Mail.id, Mail.campaign_id, Mail.email, Mail.fields, Mail.attempts)
-    return [_row(account_id, *row) for row in Mail.select(*columns).where(where).tuples()]
+def _row(server_id: int, account_id: int, hold: Hold, row: tuple) -> Row:
+    row_id, campaign_id, email, fields, attempts, _ = row
+    return Row(row_id, campaign_id, server_id, account_id, hold, email, json.loads(fields) if fields else {}, attempts)
 
 
-def _row(account_id: int, row_id: int, campaign_id: int, email: str, fields: str | None, attempts: int, *_) -> Row:
-    return Row(row_id, campaign_id, account_id, email, json.loads(fields) if fields else {}, attempts)
-
-
-def _locked_rows(columns, ids) -> list[tuple]:
+def _locked_rows(ids) -> list[tuple]:
+    """(id, status, token, account, bucket) of these rows, locked in the order of their ids."""
+    columns = (Mail.id, Mail.status, Mail.lease_token, Mail.smtp_account_id, Mail.bucket)
     return list(db.locked(Mail.select(*columns).where(Mail.id.in_(list(ids))).order_by(Mail.id)).tuples())
