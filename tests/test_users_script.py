@@ -1,0 +1,58 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from blaster import users
+
+PROJECT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def run(databases):
+    """Runs scripts/users.py against the databases of the test."""
+
+    def run(*arguments: str, expect: int = 0) -> str:
+        command = [sys.executable, PROJECT / "scripts" / "users.py", *arguments]
+        done = subprocess.run(command, env={**os.environ, **databases}, capture_output=True, text=True)
+        assert done.returncode == expect, done.stderr
+        return done.stdout + done.stderr
+
+    return run
+
+
+def test_a_created_user_can_sign_in_with_the_printed_password(run):
+    printed = run("create", "anna@example.com", "--name", "Anna", "--admin")
+    password = printed.split("shown only now): ")[1].strip()
+    assert users.authenticate("anna@example.com", password).role == "admin"
+    assert run("list") == "anna@example.com\tadmin\tactive\tAnna\n"
+
+
+def test_a_disabled_user_is_kept_out_until_enabled(run):
+    users.create("bob@example.com", "Bob", "a long password")
+    run("disable", "bob@example.com")
+    assert users.authenticate("bob@example.com", "a long password") is None
+    assert "disabled" in run("list")
+    run("enable", "bob@example.com")
+    assert users.authenticate("bob@example.com", "a long password")
+
+
+def test_a_new_password_replaces_the_old_one(run):
+    users.create("bob@example.com", "Bob", "a long password")
+    password = run("password", "bob@example.com").split("shown only now): ")[1].strip()
+    assert users.authenticate("bob@example.com", "a long password") is None
+    assert users.authenticate("bob@example.com", password)
+
+
+def test_what_is_not_possible_is_said_and_exits_1(run):
+    users.create("bob@example.com", "Bob", "a long password")
+    assert run("create", "Bob@Example.com", expect=1) == "There is a user with this address already.\n"
+    assert run("disable", "nobody@example.com", expect=1) == "There is no user nobody@example.com.\n"
+    assert "Traceback" not in run("create", "not an address", expect=1)
+
+
+def test_wrong_arguments_exit_2_and_help_0(run):
+    run("fly", expect=2)
+    assert "examples:" in run("--help")
