@@ -1,0 +1,55 @@
+"""The pages: fetch through a tenant module, act, render or redirect. Only this package knows Flask."""
+
+from contextlib import ExitStack
+
+from flask import Flask, g, request
+
+from blaster import boot, config, db
+from blaster.config import Settings
+from blaster.web import accounts, admin, auth, campaigns, dashboard, errors, formatting, recipients, security, servers
+
+_WITHOUT_DATABASE = {"static", "healthz"}
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The application on these settings (default: the environment's). The tables must be there: see `schema.migrate`."""
+    settings = settings or config.load()
+    boot.boot(settings)
+    app = Flask("blaster")
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        MAX_CONTENT_LENGTH=settings.upload_limit,
+        # A campaign's HTML and a pasted list are form fields; the default of 500 kB refuses them.
+        MAX_FORM_MEMORY_SIZE=settings.upload_limit,
+        BLASTER=settings,
+    )
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    security.protect(app, settings)
+    app.before_request(_hold_connections)
+    app.teardown_request(_give_connections_back)
+    auth.require_sign_in(app)
+    formatting.register(app)
+    errors.register(app)
+    for module in (auth, dashboard, campaigns, recipients, servers, accounts, admin):
+        app.register_blueprint(module.bp)
+    app.add_url_rule("/healthz", view_func=healthz)
+    return app
+
+
+def healthz() -> str:
+    """The process answers. Says nothing about the databases."""
+    return "ok\n"
+
+
+def _hold_connections() -> None:
+    """One connection of each database for the whole request, instead of one for each tenant function."""
+    if request.endpoint in _WITHOUT_DATABASE:
+        return
+    stack = g.connections = ExitStack()
+    stack.enter_context(db.session(db.campaign_db))
+    stack.enter_context(db.session(db.crm_db))
+
+
+def _give_connections_back(_error: BaseException | None) -> None:
+    if stack := g.pop("connections", None):
+        stack.close()

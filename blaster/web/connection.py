@@ -1,0 +1,36 @@
+"""The answer to "Test connection"."""
+
+from flask import current_app, flash, render_template
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from blaster import servers
+from blaster.mail import probe
+from blaster.mail.auth import Credentials
+from blaster.mail.transport import Endpoint
+from blaster.models.crm_db import SmtpAccount, SmtpServer
+from blaster.queue import health
+from blaster.web import htmx
+
+
+def answer(server: SmtpServer, account: SmtpAccount | None, back_url: str) -> ResponseReturnValue:
+    """Try the server (and the account's sign-in) now; the verdict as a fragment, or on top of `back_url`."""
+    verdict = _try(server, account)
+    if verdict.ok:
+        health.clear(current_user.id, server.id, account.id if account else health.SERVER)
+    text = f"{account.email if account else server.name}: {verdict.message}"
+    if htmx.is_htmx():
+        return render_template("servers/_verdict.html", ok=verdict.ok, text=text)
+    flash(text, "success" if verdict.ok else "error")
+    return htmx.redirect(back_url)
+
+
+def _try(server: SmtpServer, account: SmtpAccount | None) -> probe.Verdict:
+    ca_file = current_app.config["BLASTER"].tls_ca_file
+    endpoint = Endpoint(server.host, server.port, server.encryption, ca_file=ca_file)
+    return probe.test_connection(endpoint, _credentials(account) if account else None)
+
+
+def _credentials(account: SmtpAccount) -> Credentials | None:
+    login, password = servers.credentials(account)
+    return Credentials(login, password) if password else None

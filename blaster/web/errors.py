@@ -1,0 +1,89 @@
+"""From exceptions to pages that say what to do next."""
+
+import logging
+import secrets
+
+import peewee
+from flask import Flask, flash, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
+from playhouse.pool import MaxConnectionsExceeded
+from werkzeug.exceptions import HTTPException
+
+from blaster import db
+from blaster.errors import Conflict, Invalid, NotFound
+from blaster.web import htmx
+
+log = logging.getLogger(__name__)
+
+_WORDS = {
+    403: ("Not for you", "This page is for administrators."),
+    404: ("Not found", "There is no such page, or it is not yours."),
+    405: ("Not like this", "This address only takes a form. Go back and use the button there."),
+    413: ("Too large", "The file or text is larger than this installation takes. Split it and send the parts."),
+}
+
+
+def register(app: Flask) -> None:
+    """Give every expected trouble its page."""
+    app.register_error_handler(NotFound, lambda _: _page(404))
+    app.register_error_handler(Conflict, _conflict)
+    app.register_error_handler(Invalid, _invalid)
+    app.register_error_handler(CSRFError, _csrf)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(db.Unavailable, _unavailable)
+    app.register_error_handler(MaxConnectionsExceeded, _unavailable)
+    app.register_error_handler(peewee.PeeweeException, _database)
+    app.register_error_handler(Exception, _crash)
+
+
+def _page(status: int, title: str = "", text: str = "", **headers: str) -> ResponseReturnValue:
+    if not title:
+        title, text = _WORDS.get(status, ("That did not work", "The request could not be understood."))
+    if htmx.is_htmx() and request.method == "POST":
+        return htmx.refused(render_template("_flash.html", messages=[("error", f"{title}. {text}")]))
+    return render_template("errors/error.html", status=status, title=title, text=text), status, headers
+
+
+def _http(error: HTTPException) -> ResponseReturnValue:
+    if error.response is not None or error.code is None or error.code < 400:
+        return error.get_response()
+    return _page(error.code)
+
+
+def _conflict(error: Conflict) -> ResponseReturnValue:
+    """Back to the page that had the button, with the reason on top."""
+    flash(str(error), "error")
+    return htmx.redirect(_came_from())
+
+
+def _came_from() -> str:
+    """The path of the page that sent the form; its host is left out, so that this leads nowhere else."""
+    root = request.host_url.rstrip("/")
+    referrer = request.referrer or ""
+    return referrer.removeprefix(root) if referrer.startswith(root + "/") else "/"
+
+
+def _invalid(error: Invalid) -> ResponseReturnValue:
+    return _page(422, "That cannot be taken", str(error))
+
+
+def _csrf(_error: CSRFError) -> ResponseReturnValue:
+    text = "This form belongs to a session that has ended. Reload the page, sign in if asked, and send it again."
+    return _page(400, "Please send it again", text)
+
+
+def _unavailable(error: Exception) -> ResponseReturnValue:
+    log.warning("%s %s: %s", request.method, request.path, error)
+    text = "The database does not answer just now. Nothing was lost; try again in a moment."
+    return _page(503, "One moment, please", text, **{"Retry-After": "5"})
+
+
+def _database(error: peewee.PeeweeException) -> ResponseReturnValue:
+    return _unavailable(error) if db.is_transient(error) else _crash(error)
+
+
+def _crash(error: Exception) -> ResponseReturnValue:
+    error_id = secrets.token_hex(4)
+    log.error("error %s: %s %s", error_id, request.method, request.path, exc_info=error)
+    return _page(500, "Something broke", f"It was written to the log as error {error_id}. Please try again.")

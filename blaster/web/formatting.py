@@ -1,0 +1,130 @@
+"""How numbers, sizes and instants look; instants are milliseconds UTC and appear in the user's time zone."""
+
+import time
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from flask import Flask, current_app
+from flask_login import current_user
+from markupsafe import Markup
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+
+
+def register(app: Flask) -> None:
+    """Install the filters, and the version that lets browsers keep static files for a year."""
+    for name in (number, percent, size, duration, ago, until, instant, clock, plural):
+        app.add_template_filter(name)
+    app.url_defaults(_with_version)
+
+
+def _with_version(endpoint: str, values: dict) -> None:
+    if endpoint == "static":
+        path = f"{current_app.static_folder}/{values['filename']}"
+        values.setdefault("v", _versions.get(path) or _versions.setdefault(path, _version(path)))
+
+
+_versions: dict[str, str] = {}
+
+
+def _version(path: str) -> str:
+    import hashlib
+
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()[:8]
+
+
+def number(value: int | float | None) -> str:
+    """12,345"""
+    return f"{round(value or 0):,}"
+
+
+def percent(part: int, whole: int) -> str:
+    """Whole per cent, never 100 % before it is all, never 0 % when there is something."""
+    share = 100 * part / whole if whole else 0
+    if 0 < share < 1:
+        return "<1%"
+    return f"{int(share)}%"
+
+
+def size(count: int) -> str:
+    """Bytes in the largest fitting unit: 1.4 MB"""
+    value = float(count)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            break
+        value /= 1000
+    return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """`3 campaigns`, `1 campaign`"""
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def duration(seconds: int | float) -> str:
+    """A length of time in its two largest units: 2 h 5 min"""
+    seconds = max(0, round(seconds))
+    for large, small, whole, part in ((_DAY, _HOUR, "d", "h"), (_HOUR, _MINUTE, "h", "min"), (_MINUTE, 1, "min", "s")):
+        if seconds >= large:
+            rest = seconds % large // small
+            return f"{seconds // large} {whole}" + (f" {rest} {part}" if rest else "")
+    return f"{seconds} s"
+
+
+def instant(ms: int | None, pattern: str = "") -> Markup | str:
+    """`24 Nov, 14:05` as a `<time>` that carries the exact moment; a dash for none."""
+    if not ms:
+        return "–"
+    moment = _local(ms)
+    return _tag(moment, moment.strftime(pattern) if pattern else _short(moment))
+
+
+def clock(ms: int | None) -> Markup | str:
+    """`14:05`, with the day where it is not today."""
+    if not ms:
+        return "–"
+    moment = _local(ms)
+    same_day = moment.date() == datetime.now(moment.tzinfo).date()
+    return _tag(moment, moment.strftime("%H:%M") if same_day else _short(moment))
+
+
+def ago(ms: int | None) -> Markup | str:
+    """`3 min ago`, as a `<time>`; the date after a week."""
+    if not ms:
+        return "–"
+    seconds = time.time() - ms / 1000
+    if seconds >= 7 * _DAY:
+        return instant(ms)
+    return _tag(_local(ms), "just now" if seconds < 10 else f"{_one_unit(seconds)} ago")
+
+
+def until(ms: int | None) -> Markup | str:
+    """`in 12 min`, as a `<time>`; `now` when it has passed."""
+    if not ms:
+        return "–"
+    seconds = ms / 1000 - time.time()
+    return _tag(_local(ms), "now" if seconds <= 0 else f"in {duration(seconds)}")
+
+
+def _one_unit(seconds: float) -> str:
+    return (
+        duration(seconds).rsplit(" ", 2)[0]
+        if seconds >= _MINUTE and duration(seconds).count(" ") > 1
+        else duration(seconds)
+    )
+
+
+def _local(ms: int) -> datetime:
+    zone = getattr(current_user, "time_zone", "") or "UTC"
+    return datetime.fromtimestamp(ms / 1000, UTC).astimezone(ZoneInfo(zone))
+
+
+def _short(moment: datetime) -> str:
+    year = "" if moment.year == datetime.now(moment.tzinfo).year else f" {moment.year}"
+    return f"{moment.day} {moment:%b}{year}, {moment:%H:%M}"
+
+
+def _tag(moment: datetime, text: str) -> Markup:
+    exact = f"{moment:%A} {moment.day} {moment:%B %Y, %H:%M:%S %Z}"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(moment.isoformat(timespec="seconds"), exact, text)

@@ -1,0 +1,42 @@
+"""The base of all forms: typed input in, the tenant modules' refusals out beside the fields."""
+
+from collections.abc import Callable
+
+from flask_wtf import FlaskForm
+from wtforms import EmailField, PasswordField
+from wtforms.validators import InputRequired
+
+from blaster.errors import Invalid
+
+
+class Form(FlaskForm):
+    """Converts input and shows again what was typed; what may be stored is decided by the tenant module."""
+
+    class Meta:
+        csrf = False  # CSRFProtect checks every request of the application; `_macros.html` writes the token
+
+
+def accepted(form: FlaskForm, save: Callable):
+    """`save()` and its result (True for None); None where the input was refused: the form holds the reasons then."""
+    if not form.validate_on_submit():
+        return None
+    try:
+        result = save()
+    except Invalid as error:
+        for name, sentence in error.errors.items():
+            refuse(form, name, sentence)
+        return None
+    return True if result is None else result
+
+
+def refuse(form: FlaskForm, name: str, sentence: str) -> None:
+    """Put a sentence beside a field; "" or a name that is no field puts it on top of the form."""
+    if name in form:
+        form[name].errors = [*form[name].errors, sentence]
+    else:
+        form.form_errors.append(sentence)
+
+
+class LoginForm(Form):
+    email = EmailField("E-mail address", [InputRequired("Enter your e-mail address.")])
+    password = PasswordField("Password", [InputRequired("Enter your password.")])

@@ -1,0 +1,48 @@
+"""What every answer carries: headers, cookie flags, the CSRF token's check."""
+
+from flask import Flask, Response, request
+from flask_wtf.csrf import CSRFProtect
+
+from blaster.config import Settings
+
+_POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self';"
+    " frame-ancestors 'none'"
+)
+# Someone's mail: nothing loads but what it carries itself, no script runs, and it is nobody's origin.
+_MAIL_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+_YEAR = 365 * 24 * 3600
+
+
+def protect(app: Flask, settings: Settings) -> None:
+    """Install the token check, the cookie flags and the headers."""
+    app.config.update(
+        SESSION_COOKIE_NAME="blaster",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.secure_cookies,
+        # As long as the session: a form that stays open over night must not lose what was typed.
+        WTF_CSRF_TIME_LIMIT=None,
+        SEND_FILE_MAX_AGE_DEFAULT=_YEAR,
+    )
+    CSRFProtect(app)
+    app.after_request(_add_headers)
+
+
+def mail_page(html: str) -> Response:
+    """A page of a user's own HTML, to be shown in `<iframe sandbox>`."""
+    headers = {"Content-Security-Policy": _MAIL_POLICY, "X-Frame-Options": "SAMEORIGIN"}
+    return Response(html, headers=headers, mimetype="text/html")
+
+
+def _add_headers(response: Response) -> Response:
+    headers = response.headers
+    headers.setdefault("Content-Security-Policy", _POLICY)
+    headers.setdefault("X-Frame-Options", "DENY")
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Referrer-Policy"] = "same-origin"
+    headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
+    if request.endpoint != "static":
+        headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,86 @@
+"""SMTP servers of a user."""
+
+from flask import Blueprint, flash, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from blaster import servers
+from blaster.models.crm_db import SmtpServer
+from blaster.queue import health
+from blaster.web import connection, htmx, supply
+from blaster.web.forms import accepted
+from blaster.web.server_forms import ServerForm
+
+bp = Blueprint("servers", __name__, url_prefix="/servers")
+
+
+@bp.get("")
+def index() -> str:
+    """All servers with what their accounts may send together."""
+    lines = supply.lines(current_user.id)
+    rows = [
+        (server, supply.total(line for line in lines if line.server.id == server.id))
+        for server in servers.list_servers(current_user.id)
+    ]
+    return render_template("servers/index.html", rows=rows)
+
+
+@bp.route("/new", methods=["GET", "POST"])
+def new() -> ResponseReturnValue:
+    """Add a server; its accounts come next."""
+    form = ServerForm()
+    if server := accepted(form, lambda: servers.add_server(current_user.id, **form.data)):
+        flash("Server added. Now add an account that sends through it.", "success")
+        return htmx.redirect(url_for(".show", server_id=server.id))
+    return htmx.form_page("servers/edit.html", "servers/_form.html", form, server=None)
+
+
+@bp.get("/<int:server_id>")
+def show(server_id: int) -> str:
+    """One server with its accounts."""
+    server = servers.get_server(current_user.id, server_id)
+    return render_template("servers/show.html", server=server, lines=supply.lines(current_user.id, server_id))
+
+
+@bp.route("/<int:server_id>/edit", methods=["GET", "POST"])
+def edit(server_id: int) -> ResponseReturnValue:
+    """Change a server; what was wrong with it or its accounts is tried again."""
+    server = servers.get_server(current_user.id, server_id)
+    form = ServerForm(obj=server)
+    if accepted(form, lambda: servers.edit_server(current_user.id, server_id, **form.data)):
+        _forgive(server)
+        flash("Server saved.", "success")
+        return htmx.redirect(url_for(".show", server_id=server_id))
+    return htmx.form_page("servers/edit.html", "servers/_form.html", form, server=server)
+
+
+def _forgive(server: SmtpServer) -> None:
+    health.clear(current_user.id, server.id)
+    for account in servers.list_accounts(current_user.id, server.id):
+        health.clear(current_user.id, server.id, account.id)
+
+
+@bp.post("/<int:server_id>/<any(activate, deactivate):change>")
+def switch(server_id: int, change: str) -> ResponseReturnValue:
+    """Let a server send, or not."""
+    servers.set_server_active(current_user.id, server_id, change == "activate")
+    flash(
+        "Server switched on." if change == "activate" else "Server switched off. Nothing goes out through it.",
+        "success",
+    )
+    return htmx.redirect(url_for(".show", server_id=server_id))
+
+
+@bp.post("/<int:server_id>/delete")
+def delete(server_id: int) -> ResponseReturnValue:
+    """Delete a server with its accounts."""
+    servers.delete_server(current_user.id, server_id)
+    flash("Server deleted, with its accounts.", "success")
+    return htmx.redirect(url_for(".index"))
+
+
+@bp.post("/<int:server_id>/test")
+def test(server_id: int) -> ResponseReturnValue:
+    """Connect without signing in; says in words what is wrong."""
+    server = servers.get_server(current_user.id, server_id)
+    return connection.answer(server, None, url_for(".show", server_id=server_id))
