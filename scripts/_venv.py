@@ -63,10 +63,10 @@ def _make_venv():
 
 
 def _install(requirements):
-    _say(f"Installing the packages of {requirements}")
+    _say(f"Installing the packages of {requirements}, this takes a moment")
     if importlib.util.find_spec("pip") is None:
         _run_python("-m", "ensurepip")
-    arguments = ["install", "--disable-pip-version-check", "--no-input", "-r", str(PROJECT / requirements)]
+    arguments = ["install", "-q", "--disable-pip-version-check", "--no-input", "-r", str(PROJECT / requirements)]
     if _run_python("-m", "pip", *arguments):
         _give_up("The packages could not be installed (see above). Is there a network?")
     importlib.invalidate_caches()
