@@ -36,6 +36,7 @@ class Settings:
     campaigns_warning: int = 5  # guide: warning at 5+ concurrent campaigns of one user
     lease_seconds: float = 30.0
     smtp_timeout: float = 30.0
+    connection_mails: int = 500  # a connection is closed after so many
     upload_limit: int = 100 * 1024 * 1024
     tls_ca_file: str = ""
 
@@ -62,7 +63,7 @@ def load(env: Mapping[str, str] | None = None) -> Settings:
 
 _PLAIN = (
     "host port secure_cookies migration_batch worker_batch status_update_every status_update_seconds loop_delay"
-    " campaigns_warning lease_seconds smtp_timeout upload_limit tls_ca_file"
+    " campaigns_warning lease_seconds smtp_timeout connection_mails upload_limit tls_ca_file"
 ).split()
 
 

@@ -189,8 +189,8 @@ class Suppression(CrmModel):
 class Lease(CrmModel):
     """`server:7`, `campaign:3`, `worker:…`: held by one process until `expires_at`, renewed while it lives."""
 
-    name = Word(primary_key=True)
-    owner = CharField(120)  # host:pid:start
+    name = KeyText(primary_key=True)
+    owner = CharField(160)  # host:pid:start
     token = BigIntegerField()  # new at each taking
     expires_at = Instant()
 

@@ -16,7 +16,6 @@ from blaster.models.crm_db import Mail, SmtpAccount, Suppression
 from blaster.queue import control, leases, quota, tally
 from blaster.queue.leases import Hold
 
-
 _COLUMNS = (Mail.id, Mail.campaign_id, Mail.email, Mail.fields, Mail.attempts, Mail.email_key)
 
 

@@ -1,5 +1,7 @@
 """What the workers may do with a campaign: opened at the start, paused, resumed, cancelled. Decided here first."""
 
+from contextlib import suppress
+
 from blaster import db
 from blaster.db import crm_db
 from blaster.errors import Conflict, NotFound
@@ -44,6 +46,12 @@ def state(user_id: int, campaign_id: int) -> CampaignControl:
 def pause(user_id: int, campaign_id: int, note: str = "") -> None:
     """No intent follows once this returns; mails already past their intent still go out."""
     _change(user_id, campaign_id, ("staging", "running"), "paused", note, "Only a running campaign can be paused.")
+
+
+def pause_if_running(user_id: int, campaign_id: int, note: str) -> None:
+    """As `pause`, by a worker; nothing happens when the campaign does not run any more."""
+    with suppress(Conflict):
+        pause(user_id, campaign_id, note)
 
 
 def resume(user_id: int, campaign_id: int) -> str:

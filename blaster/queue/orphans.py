@@ -6,6 +6,7 @@ from blaster import db
 from blaster.db import crm_db
 from blaster.models.crm_db import CampaignControl, Lease, Mail
 from blaster.queue import leases, quota, tally
+from blaster.queue.claims import Row
 from blaster.queue.leases import Hold
 
 SLICE = 1_000
@@ -20,6 +21,15 @@ def recover(hold: Hold) -> Counter:
     done = _recover({hold.token})
     leases.release(hold)
     return done
+
+
+def in_doubt(hold: Hold, server_id: int) -> list[Row]:
+    """Rows of a dead worker that are `sending`, or `unknown` since; for its journal to settle."""
+    columns = (Mail.id, Mail.campaign_id, Mail.smtp_account_id, Mail.email, Mail.attempts)
+    with db.session(crm_db):
+        doubtful = Mail.campaign_id.in_(_unfinished()) & Mail.status.in_(("sending", "unknown"))
+        rows = Mail.select(*columns).where(doubtful & (Mail.lease_token == hold.token)).tuples()
+        return [Row(row, campaign, server_id, account, hold, email, {}, n) for row, campaign, account, email, n in rows]
 
 
 def sweep() -> Counter:

@@ -1,0 +1,1 @@
+"""Sends the queue: processes, leases, one thread pool per SMTP server. Meets the web only in the database."""

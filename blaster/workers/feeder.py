@@ -1,0 +1,110 @@
+"""The one thread of a process that claims: it keeps the lanes of all pools supplied, each campaign in its turn."""
+
+import logging
+import math
+import threading
+import time
+from collections import defaultdict
+
+from blaster import db
+from blaster.db import crm_db
+from blaster.queue import claims, quota, tally
+from blaster.workers.lane import Lane
+from blaster.workers.pool import ServerPool
+
+log = logging.getLogger(__name__)
+
+CLAIM_SECONDS = 5.0  # claim what an account sends in this time, so that pauses and suppressions act soon …
+SMALLEST = 10  # … but no fewer mails than this
+EMPTY_SECONDS = 1.0  # a campaign that had nothing to claim is not asked again before
+
+
+class Feeder:
+    """`campaigns` (user id -> ids of running campaigns) and `pools` are set by the orchestrator."""
+
+    def __init__(self, messages, worker_batch: int, loop_delay: float):
+        self.pools: list[ServerPool] = []
+        self.campaigns: dict[int, list[int]] = {}
+        self._messages, self._batch, self._delay = messages, worker_batch, loop_delay
+        self._marks: dict[int, int] = {}
+        self._empty_until: dict[int, float] = defaultdict(float)
+        self._turns: dict[int, int] = defaultdict(int)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="feeder", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Claims nothing more when this returns."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                with db.session(crm_db):
+                    fed = [self._feed(pool) for pool in list(self.pools) if not self._stop.is_set()]
+            except Exception:
+                log.exception("claiming failed; trying again")
+                fed = []
+                self._stop.wait(1.0)
+            if not any(fed):
+                self._stop.wait(self._delay)
+
+    def _feed(self, pool: ServerPool) -> bool:
+        """One claim for one pool; True when it got rows."""
+        if not pool.is_usable():
+            return False
+        campaign_id = self._next_campaign(pool.server.user_id)
+        lane = pool.hungry_lane(full=self._batch // 2) if campaign_id else None
+        if lane is None or len(lane.rows) >= max(SMALLEST, lane.rate * CLAIM_SECONDS / 2):
+            return False
+        self._messages.load(campaign_id)
+        limit = self._limit(pool, lane, campaign_id)
+        try:
+            rows, lane.budget_left = claims.claim(
+                pool.server.user_id,
+                pool.server.id,
+                lane.account.id,
+                campaign_id,
+                pool.hold,
+                limit,
+                self._marks.get(campaign_id, 0),
+            )
+        except claims.Fenced:
+            pool.stop()
+            return False
+        with pool.lock:
+            lane.rows.extend(rows)
+        self._note(pool, lane, campaign_id, len(rows), limit)
+        pool.dispatch()
+        return bool(rows)
+
+    def _next_campaign(self, user_id: int) -> int | None:
+        """The user's running campaigns in turn, so that a large one does not starve a small one."""
+        now = time.monotonic()
+        ready = [c for c in self.campaigns.get(user_id, ()) if self._empty_until[c] <= now]
+        self._turns[user_id] += 1
+        return ready[self._turns[user_id] % len(ready)] if ready else None
+
+    def _limit(self, pool: ServerPool, lane: Lane, campaign_id: int) -> int:
+        """Smaller towards the end, so that equal accounts end with equal numbers."""
+        share = math.ceil(tally.counts(campaign_id)["pending"] / (2 * len(pool.lanes)))
+        return max(SMALLEST, min(self._batch, int(lane.rate * CLAIM_SECONDS), share))
+
+    def _note(self, pool: ServerPool, lane: Lane, campaign_id: int, found: int, limit: int) -> None:
+        if found:
+            self._marks[campaign_id] = claims.low_water(campaign_id, self._marks.get(campaign_id, 0))
+        if lane.budget_left <= 0:
+            lane.rest(self._seconds_to_budget(pool, lane))
+        elif found < limit:
+            self._empty_until[campaign_id] = time.monotonic() + EMPTY_SECONDS
+
+    def _seconds_to_budget(self, pool: ServerPool, lane: Lane) -> float:
+        """How long the account's limits keep it waiting; 1 s where it was no limit that stopped the claim."""
+        now = db.now(crm_db)
+        budget = quota.budgets(pool.server.user_id, now).get(lane.account.id)
+        if budget is None or budget.left:
+            return 1.0
+        return math.inf if budget.next_at is None else (budget.next_at - now) / 1000

@@ -1,0 +1,76 @@
+"""One SMTP account at work: its claimed mails, its open sessions, and how long it has to rest."""
+
+import threading
+import time
+from collections import deque
+
+from blaster import vault
+from blaster.mail.transport import Credentials, Endpoint, Session, open_session
+from blaster.models.crm_db import SmtpAccount
+from blaster.queue.claims import Row
+
+IDLE_SECONDS = 30.0
+FIRST_RATE = 20.0  # mails a second, until measured
+
+
+class Lane:
+    """The pool's lock guards all but the sessions' conversations."""
+
+    def __init__(self, account: SmtpAccount):
+        self.account = account
+        self.rows: deque[Row] = deque()
+        self.seats = 0
+        self.rate = FIRST_RATE
+        self.budget_left = min(account.hourly_limit, account.daily_limit)  # as the last claim saw it
+        self.rest_until = 0.0  # monotonic seconds; inf: until the user acts
+        self.is_failing = False  # the health table knows failures in a row
+        self._idle: list[Session] = []
+        self._opening = threading.Lock()
+
+    def is_usable(self) -> bool:
+        """May mails be claimed and sent through it now?"""
+        return self.account.is_active and time.monotonic() >= self.rest_until
+
+    def rest(self, seconds: float) -> None:
+        """Send nothing for so long."""
+        self.rest_until = time.monotonic() + seconds
+
+    def wake(self) -> None:
+        """Its limits or its health changed: ask the database again at once."""
+        self.rest_until = 0.0
+
+    def used_share(self) -> float:
+        """How much of the smaller limit is used, for choosing the account with the most left; ties go to the idler."""
+        limit = min(self.account.hourly_limit, self.account.daily_limit) or 1
+        return 1 - self.budget_left / limit
+
+    def open(self, endpoint: Endpoint) -> Session | None:
+        """A kept session or a new one; raises transport.Refused. None when the lane was sent to rest meanwhile.
+
+        One at a time: ten threads that try a wrong password at once lock the account.
+        """
+        with self._opening:
+            if not self.is_usable():
+                return None
+            while self._idle:
+                session = self._idle.pop()
+                if not session.closed and time.monotonic() - session.idle_since < IDLE_SECONDS:
+                    return session
+                session.close()
+            login = self.account.login or self.account.email
+            password = self.account.password
+            return open_session(endpoint, Credentials(login, vault.decrypt(password)) if password else None)
+
+    def keep(self, session: Session) -> None:
+        """Take a session back for the next mails."""
+        if not session.closed:
+            self._idle.append(session)
+
+    def close_idle(self, *, older_than: float = 0.0) -> None:
+        """Say good-bye on sessions that nobody used for so many seconds."""
+        with self._opening:
+            now = time.monotonic()
+            stale = [s for s in self._idle if now - s.idle_since >= older_than]
+            self._idle = [s for s in self._idle if s not in stale]
+        for session in stale:
+            session.close()

@@ -1,0 +1,40 @@
+"""The compiled messages of the campaigns that this process sends."""
+
+import threading
+
+from blaster import db
+from blaster.db import crm_db
+from blaster.mail.compile import Content, Skeleton, compile_message
+from blaster.models.crm_db import CampaignContent
+
+
+class Messages:
+    """Compiles each campaign once per process; the content is frozen, so nothing is ever stale."""
+
+    def __init__(self, message_key: bytes):
+        self._key = message_key
+        self._skeletons: dict[int, Skeleton] = {}
+        self._lock = threading.Lock()
+
+    def load(self, campaign_id: int) -> None:
+        """Make `get` ready for this campaign; reads the database."""
+        with self._lock:
+            if campaign_id not in self._skeletons:
+                self._skeletons[campaign_id] = compile_message(_content(campaign_id), message_key=self._key)
+
+    def get(self, campaign_id: int) -> Skeleton:
+        """The compiled message of a loaded campaign."""
+        return self._skeletons[campaign_id]
+
+    def keep(self, campaign_ids: set[int]) -> None:
+        """Forget all others."""
+        with self._lock:
+            for campaign_id in set(self._skeletons) - campaign_ids:
+                del self._skeletons[campaign_id]
+
+
+def _content(campaign_id: int) -> Content:
+    with db.session(crm_db):
+        row = CampaignContent.get_by_id(campaign_id)
+    names = ("campaign_id", "user_id", "list_id", "subject", "sender_name", "sender_email", "reply_to")
+    return Content(**{name: getattr(row, name) for name in names}, html=row.html or "", text=row.text or "")

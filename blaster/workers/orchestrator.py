@@ -1,0 +1,255 @@
+"""One worker process: takes leases for SMTP servers with work, runs a pool for each, and does the common chores.
+
+No process is special: whatever one does, another takes over when it dies.
+"""
+
+import logging
+import math
+import os
+import socket
+import threading
+import time
+from collections import defaultdict
+
+from blaster import campaigns, db, progress
+from blaster.config import Settings
+from blaster.db import crm_db
+from blaster.models.crm_db import SmtpAccount, SmtpHealth, SmtpServer
+from blaster.queue import control, leases, orphans, staging
+from blaster.queue.leases import Hold
+from blaster.workers import recovery
+from blaster.workers.feeder import Feeder
+from blaster.workers.journal import Journal
+from blaster.workers.messages import Messages
+from blaster.workers.pool import Desk, ServerPool
+from blaster.workers.pulse import Pulse
+from blaster.workers.writer import Writer
+
+log = logging.getLogger(__name__)
+
+TICK = 0.5
+REFRESH_SECONDS = 3.0
+SWEEP_SECONDS = 60.0
+STOP_SECONDS = 10.0
+
+
+class Orchestrator:
+    """`run` until `stop` is set; then finish what is under way and give the rest back."""
+
+    def __init__(self, settings: Settings, *, name: str = ""):
+        self.settings = settings
+        self.owner = f"{name or socket.gethostname()}:{os.getpid()}:{int(time.time())}"
+        self._own_name = f"worker:{self.owner}"  # its lease is what makes the process count as alive
+        self.ttl = int(settings.lease_seconds * 1000)
+        self.journals = settings.data_dir / "journal"
+        self.stop = threading.Event()
+        self._ended = threading.Event()
+        self.pools: dict[int, ServerPool] = {}
+        self._holds: dict[str, Hold] = {}
+        self._holds_lock = threading.Lock()
+        self._due: dict[str, float] = defaultdict(float)
+
+    def run(self) -> bool:
+        """Returns False when something was still under way at the end and had to be left as unknown."""
+        self._start()
+        try:
+            while not self.stop.is_set():
+                started = time.monotonic()
+                self._tick()
+                self.stop.wait(max(0.0, TICK - (time.monotonic() - started)))
+        finally:
+            clean = self._shut_down()
+        return clean
+
+    def _start(self) -> None:
+        self.writer = Writer()
+        self.journal = Journal(self.journals, self.owner)
+        self.pulse = Pulse(self.settings.lease_seconds)
+        self.messages = Messages(self.settings.secret_key.encode())
+        self.desk = Desk(self.settings, self.writer, self.journal, self.messages, self.pulse)
+        self.feeder = Feeder(self.messages, self.settings.worker_batch, self.settings.loop_delay)
+        self._beating = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self._chores = threading.Thread(target=self._do_chores, name="chores", daemon=True)
+        self._hold(self._own_name)
+        self.pulse.beat(time.monotonic())
+        for thread in (self.writer, self.feeder, self._beating, self._chores):
+            thread.start()
+        log.info("worker %s started", self.owner)
+
+    def _tick(self) -> None:
+        try:
+            self._drop_lost_pools()
+            if self._is_due("refresh", REFRESH_SECONDS) or self._campaigns_changed():
+                self._assign()
+            self._close_idle()
+        except Exception:
+            log.exception("a tick failed; the next one tries again")
+            self.stop.wait(1.0)
+
+    def _campaigns_changed(self) -> bool:
+        """Read the run states; once a tick for all pools of this process."""
+        running = defaultdict(list)
+        for row in control.open_controls("running"):
+            running[row.user_id].append(row.campaign_id)
+        changed = dict(running) != self.feeder.campaigns
+        self.feeder.campaigns = dict(running)
+        return changed
+
+    def _assign(self) -> None:
+        """A pool for each active server of users with running campaigns, no more than our share of them."""
+        self._campaigns_changed()
+        users = list(self.feeder.campaigns)
+        with db.session(crm_db):
+            now = db.now(crm_db)
+            wanted = {s.id: s for s in SmtpServer.select().where(SmtpServer.user_id.in_(users) & SmtpServer.is_active)}
+        for server_id in set(self.pools) - set(wanted):
+            self._drop(server_id)
+        share = math.ceil(len(wanted) / max(1, sum(lease.name.startswith("worker:") for lease in leases.alive())))
+        for server in list(wanted.values()):
+            if len(self.pools) >= share:
+                break
+            if server.id not in self.pools and (hold := self._hold(f"server:{server.id}")):
+                self.pools[server.id] = ServerPool(server, hold, self.desk)
+        if len(self.pools) > share:
+            self._drop(next(iter(self.pools)))  # a process has joined: it takes this one over
+        self._refresh(wanted, now)
+        self.messages.keep({c for campaigns in self.feeder.campaigns.values() for c in campaigns})
+        self.feeder.pools = list(self.pools.values())
+
+    def _refresh(self, servers: dict[int, SmtpServer], now: int) -> None:
+        ids = list(self.pools)
+        accounts, health = defaultdict(list), defaultdict(dict)
+        with db.session(crm_db):
+            for account in SmtpAccount.select().where(SmtpAccount.smtp_server_id.in_(ids)):
+                if account.user_id == servers[account.smtp_server_id].user_id:
+                    accounts[account.smtp_server_id].append(account)
+            for row in SmtpHealth.select().where(SmtpHealth.smtp_server_id.in_(ids)):
+                health[row.smtp_server_id][row.smtp_account_id] = row
+        for server_id, pool in self.pools.items():
+            pool.refresh(servers[server_id], accounts[server_id], health[server_id], now)
+
+    def _drop_lost_pools(self) -> None:
+        """Pools whose lease is gone must not touch anything any more; another process may have it by now."""
+        for server_id, pool in list(self.pools.items()):
+            if pool.hold not in self._holds.values() or pool.stopping:
+                log.warning("server %s: the lease is lost", server_id)
+                self._drop(server_id)
+
+    def _drop(self, server_id: int) -> None:
+        pool = self.pools.pop(server_id)
+        pool.stop()
+        self.feeder.pools = list(self.pools.values())
+        threading.Thread(target=self._close, args=(pool,), name=f"close-{server_id}", daemon=True).start()
+
+    def _close(self, pool: ServerPool) -> None:
+        pool.close()
+        self._release_when_settled(pool.hold)
+
+    def _release_when_settled(self, hold: Hold) -> None:
+        """The outcomes first: rows without a lease count as orphans."""
+        self.writer.call(lambda: self._release(hold))
+
+    def _close_idle(self) -> None:
+        for pool in self.pools.values():
+            for lane in list(pool.lanes.values()):
+                lane.close_idle(older_than=30.0)
+        if all(pool.is_quiet() for pool in self.pools.values()) and self.writer.is_idle():
+            self.journal.shorten()
+
+    def _hold(self, name: str) -> Hold | None:
+        hold = leases.take(name, self.owner, self.ttl)
+        if hold:
+            with self._holds_lock:
+                self._holds[name] = hold
+        return hold
+
+    def _release(self, hold: Hold) -> None:
+        with self._holds_lock:
+            if self._holds.get(hold.name) == hold:
+                del self._holds[hold.name]
+        orphans.recover(hold)
+
+    def _beat(self) -> None:
+        """Renew all leases five times in their life; a lease that ran out is not ours any more."""
+        while not self._ended.wait(self.settings.lease_seconds / 5):
+            try:
+                started = time.monotonic()
+                with self._holds_lock:
+                    names = list(self._holds)
+                kept = leases.renew(self.owner, names, self.ttl)
+                with self._holds_lock:
+                    self._holds = {n: h for n, h in self._holds.items() if n not in names or kept.get(n) == h}
+                self.pulse.beat(started)
+                if self._own_name not in kept:
+                    self._hold(self._own_name)
+            except Exception:
+                log.exception("the heartbeat failed")
+
+    def _do_chores(self) -> None:
+        """What any one process does for all: recovery, staging, cancelling, progress."""
+        while not self._ended.wait(TICK):
+            for chore in (self._recover, self._stage, self._cancel, self._publish):
+                try:
+                    if not self.stop.is_set():
+                        chore()
+                except Exception:
+                    log.exception("%s failed; it is tried again", chore.__name__)
+
+    def _recover(self) -> None:
+        recovery.replay_journals(self.journals)
+        recovery.recover_expired()
+        if self._is_due("sweep", SWEEP_SECONDS) and (found := orphans.sweep()):
+            log.error("the sweep found rows without a lease: %s", dict(found))
+
+    def _stage(self) -> None:
+        for started in campaigns.started():  # the web died between the two databases, or Server 2 was away
+            control.open_campaign(**started)
+        for row in control.open_controls("staging"):
+            if hold := self._hold(f"campaign:{row.campaign_id}"):
+                try:
+                    while not self.stop.is_set() and not self._staged(row):
+                        pass
+                finally:
+                    self._release(hold)
+
+    def _staged(self, row) -> bool:
+        done = staging.stage_batch(row, self.settings.migration_batch)
+        return done or control.state(row.user_id, row.campaign_id).run_state != "staging"
+
+    def _cancel(self) -> None:
+        for row in control.open_controls("cancelling"):
+            control.close_cancelled(row.campaign_id)
+
+    def _publish(self) -> None:
+        """Counters to Server 1, by one process at a time."""
+        if "progress" not in self._holds and not self._hold("progress"):
+            return
+        if self._is_due("publish", min(1.0, self.settings.status_update_seconds)):
+            progress.finish()
+            progress.publish()
+
+    def _is_due(self, what: str, seconds: float) -> bool:
+        if time.monotonic() < self._due[what]:
+            return False
+        self._due[what] = time.monotonic() + seconds
+        return True
+
+    def _shut_down(self) -> bool:
+        log.info("worker %s is stopping", self.owner)
+        deadline = time.monotonic() + STOP_SECONDS
+        self.feeder.stop()
+        for pool in self.pools.values():
+            pool.stop()
+        closing = [threading.Thread(target=pool.close, daemon=True) for pool in self.pools.values()]
+        for thread in closing:
+            thread.start()
+        for thread in closing:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        clean = not any(thread.is_alive() for thread in closing)
+        clean = self.writer.stop(max(1.0, deadline - time.monotonic())) and clean
+        self._ended.set()
+        for hold in list(self._holds.values()):
+            self._release(hold)
+        if clean:
+            self.journal.close()
+        return clean

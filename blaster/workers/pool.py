@@ -1,0 +1,210 @@
+"""The worker of one SMTP server: a thread pool whose threads each talk over one connection at a time."""
+
+import logging
+import math
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from blaster.config import Settings
+from blaster.mail.session import Reply
+from blaster.mail.transport import Endpoint
+from blaster.models.crm_db import SmtpAccount, SmtpHealth, SmtpServer
+from blaster.queue import health
+from blaster.queue.leases import Hold
+from blaster.workers import outcomes
+from blaster.workers.journal import Journal
+from blaster.workers.lane import Lane
+from blaster.workers.messages import Messages
+from blaster.workers.pulse import Pulse
+from blaster.workers.sender import Sender
+from blaster.workers.writer import Writer
+
+log = logging.getLogger(__name__)
+
+ROWS_A_SEAT = 25  # another connection is opened when this many mails wait for each one that is open
+LOST_IN_A_ROW = 5  # so many connections broken off without a mail between them open the circuit breaker
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What all pools of a process share."""
+
+    settings: Settings
+    writer: Writer
+    journal: Journal
+    messages: Messages
+    pulse: Pulse
+
+
+class ServerPool:
+    """Holds the lease of its server; `refresh` first, then the feeder fills its lanes and calls `dispatch`."""
+
+    def __init__(self, server: SmtpServer, hold: Hold, desk: Desk):
+        self.server, self.hold, self.desk = server, hold, desk
+        self.lanes: dict[int, Lane] = {}
+        self.lock = threading.Lock()
+        self.stopping = False
+        self._seats = 0
+        self._rest_until = 0.0  # the circuit breaker of the server
+        self._lost_in_a_row = 0
+        self._executor = ThreadPoolExecutor(server.max_connections, thread_name_prefix=f"server-{server.id}")
+        self.endpoint = self._endpoint(server)
+        desk.journal.lease(hold)
+
+    def refresh(self, server: SmtpServer, accounts: list[SmtpAccount], rows: dict[int, SmtpHealth], now: int) -> None:
+        """Take over what the database says about server, accounts and health. A change of the user acts at once."""
+        with self.lock:
+            self.server, self.endpoint = server, self._endpoint(server)
+            active = [account for account in accounts if account.is_active]
+            changed = [lane for account in active if (lane := self._take_over(account))]
+            for lane in self.lanes.values():
+                self._apply_health(lane, rows.get(lane.account.id), now)
+            gone = set(self.lanes) - {account.id for account in active}
+            lost = [self.lanes.pop(account_id) for account_id in gone]
+            self._rest_until = _rest(rows.get(health.SERVER), now)
+        for lane in lost:
+            self._give_back(lane)
+        for lane in changed + lost:
+            lane.close_idle()
+
+    def is_usable(self) -> bool:
+        """May this server be used now?"""
+        return not self.stopping and self.server.is_active and time.monotonic() >= self._rest_until
+
+    def hungry_lane(self, full: int) -> Lane | None:
+        """The usable account with fewer than `full` mails waiting that has used the least of its budget."""
+        with self.lock:
+            lanes = [lane for lane in self.lanes.values() if lane.is_usable() and len(lane.rows) < full]
+            return min(lanes, key=lambda lane: (lane.used_share(), len(lane.rows)), default=None)
+
+    def dispatch(self) -> None:
+        """Start as many senders as the waiting mails are worth."""
+        with self.lock:
+            waiting = sum(len(lane.rows) for lane in self.lanes.values())
+            wanted = min(self.server.max_connections, math.ceil(waiting / ROWS_A_SEAT)) - self._seats
+            if self.stopping or wanted <= 0:
+                return
+            self._seats += wanted
+        for _ in range(wanted):
+            self._executor.submit(self._serve)
+
+    def refused(self, lane: Lane, reply: Reply) -> None:
+        """No session for this account: the account's fault, or the server's."""
+        reply_class = outcomes.class_of(reply)
+        if reply.phase == "auth" and reply_class != "connection":
+            self.account_failed(lane, reply_class, reply.text)
+        elif reply_class == "tls-required" or reply.phase == "tls":
+            self._failed(lane, health.SERVER, "tls-required" if reply.code > 0 else "connection", reply.text)
+        else:
+            self._failed(lane, health.SERVER, "connection", reply.text)
+
+    def account_failed(self, lane: Lane, reply_class: str, text: str) -> None:
+        """The reply was about the account: let it rest, and give its mails to the others."""
+        self._failed(lane, lane.account.id, reply_class, text)
+
+    def connection_lost(self, lane: Lane, text: str) -> None:
+        """The server broke a conversation off; when it does nothing else, it has to rest."""
+        self._lost_in_a_row += 1
+        if self._lost_in_a_row >= LOST_IN_A_ROW:
+            self._failed(lane, health.SERVER, "connection", text)
+
+    def account_works(self, lane: Lane) -> None:
+        """It sent a mail: failures in a row end here."""
+        self._lost_in_a_row = 0
+        if lane.is_failing:
+            lane.is_failing = False
+            self.desk.writer.call(lambda: health.record_success(self.server.id, lane.account.id))
+
+    def stop(self) -> None:
+        """Take no new mails; those under way are finished."""
+        self.stopping = True
+
+    def close(self) -> None:
+        """Wait for the senders, then give back what is left and close the connections."""
+        self.stopping = True
+        self._executor.shutdown(wait=True)
+        for lane in self.lanes.values():
+            self._give_back(lane)
+            lane.close_idle()
+
+    def is_quiet(self) -> bool:
+        """No sender is at work."""
+        return self._seats == 0
+
+    def _serve(self) -> None:
+        try:
+            while not self.stopping and (lane := self._sit_down()) is not None:
+                try:
+                    Sender(self, lane).run()
+                finally:
+                    with self.lock:
+                        lane.seats -= 1
+        except Exception:
+            log.exception("server %s: a sender ended by an error of ours", self.server.id)
+        finally:
+            with self.lock:
+                self._seats -= 1
+
+    def _sit_down(self) -> Lane | None:
+        """The lane with the most mails for each connection it has."""
+        with self.lock:
+            if not self.is_usable():
+                return None
+            lanes = [lane for lane in self.lanes.values() if lane.rows and lane.is_usable()]
+            lane = max(lanes, key=lambda lane: len(lane.rows) / (lane.seats + 1), default=None)
+            if lane is not None:
+                lane.seats += 1
+            return lane
+
+    def _failed(self, lane: Lane, account_id: int, reply_class: str, text: str) -> None:
+        at_once, _ = health.COOLING.get(reply_class, (math.inf, math.inf))
+        if account_id == health.SERVER:
+            self._rest_until = time.monotonic() + at_once / 1000
+            lanes = list(self.lanes.values())
+        else:
+            lane.rest(at_once / 1000)
+            lanes = [lane]
+        for each in lanes:
+            each.is_failing = True
+            self._give_back(each)
+        log.warning("server %s account %s: %s: %s", self.server.id, account_id, reply_class, text[:200])
+        self.desk.writer.call(
+            lambda: health.record_failure(self.server.user_id, self.server.id, account_id, reply_class, text)
+        )
+
+    def _give_back(self, lane: Lane) -> None:
+        with self.lock:
+            rows, lane.rows = list(lane.rows), type(lane.rows)()
+        self.desk.writer.settle(*map(outcomes.released, rows))
+
+    def _take_over(self, account: SmtpAccount) -> Lane | None:
+        """The account's lane if what the user may edit has changed."""
+        lane = self.lanes.setdefault(account.id, Lane(account))
+        if _signature(account) == _signature(lane.account):
+            return None
+        lane.account = account
+        lane.wake()
+        return lane
+
+    def _apply_health(self, lane: Lane, row: SmtpHealth | None, now: int) -> None:
+        lane.is_failing = lane.is_failing or bool(row and row.failures)
+        rest = _rest(row, now)
+        if rest > time.monotonic():
+            lane.rest_until = max(lane.rest_until, rest)
+        elif math.isinf(lane.rest_until):
+            lane.wake()  # the user mended it
+
+    def _endpoint(self, server: SmtpServer) -> Endpoint:
+        settings = self.desk.settings
+        return Endpoint(server.host, server.port, server.encryption, settings.smtp_timeout, settings.tls_ca_file)
+
+
+def _signature(account: SmtpAccount) -> tuple:
+    return (account.email, account.login, account.password, account.hourly_limit, account.daily_limit)
+
+
+def _rest(row: SmtpHealth | None, now: int) -> float:
+    until = health.usable_at(row, now)
+    return math.inf if until is None else time.monotonic() + (until - now) / 1000

@@ -1,0 +1,147 @@
+"""One connection at work: group, intent, build, send, outcome; the next group's intent while this one is sent."""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future
+
+from blaster.mail.session import Mail, Reply
+from blaster.mail.transport import Refused, Session
+from blaster.queue import control
+from blaster.queue.claims import Row
+from blaster.workers import outcomes
+
+log = logging.getLogger(__name__)
+
+GROUP_SECONDS = 0.1  # a group holds what the connection sends in this time …
+LARGEST_GROUP = 50  # … and no more than this
+FIRST_PACE = 0.02  # seconds a mail, until measured
+
+
+class Sender:
+    """Serves one lane until its mails are used up, the connection ends or the account has to rest."""
+
+    def __init__(self, pool, lane):
+        self.pool, self.lane, self.desk = pool, lane, pool.desk
+        self._pace = FIRST_PACE
+        self._granted: deque[Row] = deque()
+        self._asked: tuple[list[Row], Future] | None = None
+        self._under_way: dict[int, Row] = {}
+        self._dotted = 0  # the last mail whose final dot may have left
+        self._broken = ""  # what the server said last, when the conversation ended before its time
+        self._last = time.monotonic()
+
+    def run(self) -> None:
+        """Returns when there is nothing more to do here; whatever was not sent has gone back to the queue by then."""
+        try:
+            session = self.lane.open(self.pool.endpoint)
+        except Refused as refused:
+            self.pool.refused(self.lane, refused.reply)
+            return
+        if session is None:
+            return
+        try:
+            self._ask()
+            while self._wait_for_grant() and not session.closed and session.sent < self.desk.settings.connection_mails:
+                self._converse(session)
+            self._measure_lane()
+            if self._broken:
+                self.pool.connection_lost(self.lane, self._broken)
+        finally:
+            self._hand_back()
+            if session.sent >= self.desk.settings.connection_mails:
+                session.close()
+            self.lane.keep(session)
+
+    def _converse(self, session: Session) -> None:
+        self._last = time.monotonic()
+        for mail, reply in session.deliver(self._mails(session), self._before_dot):
+            now = time.monotonic()
+            self._pace += 0.1 * (now - self._last - self._pace)
+            self._last = now
+            self._conclude(mail.id, reply)
+
+    def _mails(self, session: Session) -> Iterator[Mail]:
+        while self.desk.pulse.is_fresh() and self.lane.is_usable() and not self.pool.stopping:
+            if session.sent >= self.desk.settings.connection_mails:
+                return
+            if not self._granted and not (self._asked and self._asked[1].done() and self._wait_for_grant()):
+                return
+            row = self._granted.popleft()
+            mail = self._build(row)
+            if mail is not None:
+                self._under_way[row.id] = row
+                yield mail
+
+    def _build(self, row: Row) -> Mail | None:
+        try:
+            skeleton = self.desk.messages.get(row.campaign_id)
+            address = self.lane.account.email
+            now = time.time_ns() // 1_000_000
+            data = skeleton.render(row_id=row.id, email=row.email, fields=row.fields, from_address=address, now=now)
+            return Mail(row.id, skeleton.sender(address), row.email, data)
+        except Exception as error:
+            # One recipient's values must not stop the others.
+            log.warning("campaign %s row %s: %s", row.campaign_id, row.id, type(error).__name__)
+            self.desk.writer.settle(outcomes.unbuildable(row, f"The message could not be made: {error}"))
+            return None
+
+    def _before_dot(self, mail: Mail) -> None:
+        self.desk.journal.dot(mail.id)
+        self._dotted = mail.id
+
+    def _conclude(self, mail_id: int, reply: Reply) -> None:
+        row = self._under_way.pop(mail_id)
+        if reply.phase == "dot" and reply.code > 0:
+            self.desk.journal.reply(mail_id, reply)
+        outcome = outcomes.outcome_of(row, reply, time.time_ns() // 1_000_000)
+        self.desk.writer.settle(outcome)
+        reply_class = outcome.reply_class
+        if reply_class == "sent":
+            self.pool.account_works(self.lane)
+        elif reply_class in outcomes.ACCOUNT or reply_class in outcomes.SERVER:
+            self.pool.account_failed(self.lane, reply_class, reply.text)
+        elif reply_class in ("connection", "unknown"):
+            self._broken = reply.text or "the connection was lost"
+        elif reply_class == "message":
+            self._pause_campaign(row, reply)
+
+    def _pause_campaign(self, row: Row, reply: Reply) -> None:
+        note = f"The server refused the message: {reply.code} {reply.text}"
+        user_id, campaign_id = self.pool.server.user_id, row.campaign_id
+        self.desk.writer.call(lambda: control.pause_if_running(user_id, campaign_id, note))
+
+    def _ask(self) -> None:
+        """Ask for the intents of the next group; the answer comes while this one is being sent."""
+        size = max(1, min(LARGEST_GROUP, int(GROUP_SECONDS / max(self._pace, 1e-6))))
+        with self.pool.lock:
+            rows = [self.lane.rows.popleft() for _ in range(min(size, len(self.lane.rows)))]
+        self._asked = (rows, self.desk.writer.intend(rows)) if rows else None
+
+    def _wait_for_grant(self) -> bool:
+        """Take the group that was asked for, ask for the next; True while there is something to send."""
+        while not self._granted and self._asked is not None:
+            rows, future = self._asked
+            allowed = future.result()
+            self._granted.extend(row for row in rows if row.id in allowed)
+            self.desk.writer.settle(*(outcomes.released(row) for row in rows if row.id not in allowed))
+            self._asked = None
+            if len(self._granted) == len(rows) and not self.pool.stopping and self.lane.is_usable():
+                self._ask()
+        return bool(self._granted)
+
+    def _hand_back(self) -> None:
+        """What was not sent: its final dot never left, so it is pending again. Anything else would be doubt."""
+        if self._asked is not None:
+            rows, future = self._asked
+            future.result()  # the intent first, or it would undo the release
+            self._granted.extend(rows)
+        for row in self._under_way.values():  # only after an error of ours in mid-conversation
+            outcome = outcomes.in_doubt(row) if row.id == self._dotted else outcomes.released(row)
+            self.desk.writer.settle(outcome)
+        self.desk.writer.settle(*map(outcomes.released, self._granted))
+        self._granted.clear()
+
+    def _measure_lane(self) -> None:
+        self.lane.rate += 0.3 * (self.lane.seats / max(self._pace, 1e-6) - self.lane.rate)
