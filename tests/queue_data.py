@@ -2,11 +2,18 @@
 
 from blaster import db
 from blaster.db import crm_db
-from blaster.models.crm_db import CampaignControl, CampaignTally, Mail, SmtpAccount, SmtpServer, SmtpUsage
+from blaster.models.crm_db import TABLES, CampaignControl, CampaignTally, Mail, SmtpAccount, SmtpServer, SmtpUsage
 from blaster.queue import control, tally
 
 ALICE, BOB = 1, 2
 CONTENT = {"subject": "Hi", "sender_name": "", "sender_email": "", "reply_to": "", "html": "<p>Hi</p>", "text": "Hi"}
+
+
+def clear() -> None:
+    """Server 2 without any row, for the next example of a property test."""
+    with db.session(crm_db):
+        for table in TABLES:
+            table.delete().execute()
 
 
 def server_with_account(user_id=ALICE, *, hourly=1_000, daily=10_000, accounts=1, host="127.0.0.1", port=25):
