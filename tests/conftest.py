@@ -12,7 +12,7 @@ from blaster import boot, config, db, schema
 from blaster.models import campaign_db, crm_db
 from tests.mariadb import HINT, MariaDB, is_installed
 
-pytest_plugins = ["tests.sinks"]
+pytest_plugins = ["tests.sinks", "tests.clock", "tests.web"]
 
 REQUIRE_ALL = os.environ.get("CI") == "true" or os.environ.get("BLASTER_REQUIRE_ALL") == "1"
 

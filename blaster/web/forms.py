@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from flask_wtf import FlaskForm
-from wtforms import EmailField, PasswordField
+from wtforms import EmailField, PasswordField, StringField
 from wtforms.validators import InputRequired
+from wtforms.widgets import NumberInput
 
 from blaster.errors import Invalid
 
@@ -14,6 +15,18 @@ class Form(FlaskForm):
 
     class Meta:
         csrf = False  # CSRFProtect checks every request of the application; `_macros.html` writes the token
+
+        def bind_field(self, form, unbound_field, options):
+            """A text that the request left out is empty, not None."""
+            if issubclass(unbound_field.field_class, StringField):
+                options["filters"] = [lambda text: text or ""]
+            return unbound_field.bind(form=form, **options)
+
+
+class NumberField(StringField):
+    """Looks like a number field; what is a number is decided by the tenant module, which says it in its own words."""
+
+    widget = NumberInput()
 
 
 def accepted(form: FlaskForm, save: Callable):

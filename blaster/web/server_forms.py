@@ -1,14 +1,15 @@
 """The forms of SMTP servers and accounts. What is valid is decided by `blaster.servers`."""
 
-from wtforms import IntegerField, PasswordField, SelectField, StringField
+from wtforms import PasswordField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
-from blaster.web.forms import Form
+from blaster.web.forms import Form, NumberField
 
 _ENCRYPTIONS = [
-    ("starttls", "STARTTLS (usual on port 587)"),
-    ("tls", "TLS (usual on port 465)"),
-    ("none", "None (only on a network you trust)"),
+    SelectChoice("starttls", "STARTTLS (usual on port 587)"),
+    SelectChoice("tls", "TLS (usual on port 465)"),
+    SelectChoice("none", "None (only on a network you trust)"),
 ]
 
 
@@ -17,11 +18,9 @@ class ServerForm(Form):
 
     name = StringField("Name")
     host = StringField("Host", [InputRequired("Enter the name of the server, for example smtp.example.com.")])
-    port = IntegerField("Port", [InputRequired("Enter a port, usually 587 or 465.")], default=587)
+    port = NumberField("Port", [InputRequired("Enter a port, usually 587 or 465.")], default=587)
     encryption = SelectField("Encryption", choices=_ENCRYPTIONS, default="starttls")
-    max_connections = IntegerField(
-        "Connections at once", [InputRequired("Enter a number, for example 10.")], default=10
-    )
+    max_connections = NumberField("Connections at once", [InputRequired("Enter a number, for example 10.")], default=10)
 
 
 class AccountForm(Form):
@@ -30,5 +29,5 @@ class AccountForm(Form):
     email = StringField("From address", [InputRequired("Enter the address that this account sends from.")])
     login = StringField("Login")
     password = PasswordField("Password")
-    hourly_limit = IntegerField("Hourly limit", [InputRequired("Enter a number, for example 50.")], default=50)
-    daily_limit = IntegerField("Daily limit", [InputRequired("Enter a number, for example 500.")], default=500)
+    hourly_limit = NumberField("Hourly limit", [InputRequired("Enter a number, for example 50.")], default=50)
+    daily_limit = NumberField("Daily limit", [InputRequired("Enter a number, for example 500.")], default=500)

@@ -84,3 +84,8 @@ def total(of: Iterable[Line]) -> Supply:
         left=sum(line.left for line in active),
         state=min((line.state for line in of), key=_WORST.index, default="empty"),
     )
+
+
+def shown_state(status: str, of: Supply) -> str:
+    """The state of a campaign as people see it: running with nothing that may be sent is `waiting`."""
+    return "waiting" if status == "running" and of.left == 0 else status

@@ -1,0 +1,99 @@
+import re
+
+import pytest
+
+from blaster import config, servers
+from blaster.web import create_app
+from tests.web import Visitor
+
+
+def policy_of(answer) -> dict[str, str]:
+    parts = (part.strip().split(" ", 1) for part in answer.headers["Content-Security-Policy"].split(";"))
+    return {name: rest[0] if rest else "" for name, *rest in parts}
+
+
+@pytest.mark.parametrize("url", ["/login", "/", "/nowhere", "/static/logo.svg"])
+def test_every_answer_carries_the_headers(visitor, url):
+    answer = visitor.get(url)
+    policy = policy_of(answer)
+    assert policy["default-src"] == policy["form-action"] == "'self'"
+    assert policy["frame-ancestors"] == policy["object-src"] == policy["base-uri"] == "'none'"
+    assert "unsafe" not in answer.headers["Content-Security-Policy"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    assert answer.headers["Referrer-Policy"] == "same-origin"
+
+
+def test_pages_are_not_kept_and_static_files_are(alice):
+    assert alice.get("/servers").headers["Cache-Control"] == "no-store"
+    assert "max-age=31536000" in alice.get("/static/app.css").headers["Cache-Control"]
+    assert re.search(r"/static/app\.css\?v=[0-9a-f]{8}", alice.get("/servers").text)
+
+
+def test_pages_hold_no_script_and_no_style_of_their_own(visitor, alice):
+    for page in (visitor.get("/login").text, *(alice.get(url).text for url in ("/", "/servers", "/servers/new"))):
+        assert not re.search(r"<script(?![^>]* src=)", page)
+        assert not re.search(r"<style|\sstyle=|\son\w+=|hx-on", page)
+
+
+def test_the_cookie_is_closed(visitor):
+    cookie = visitor.get("/login").headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert "Secure" not in cookie
+
+
+def test_the_cookie_is_for_https_where_that_is_set(databases):
+    app = create_app(config.load(databases | {"BLASTER_SECURE_COOKIES": "yes"}))
+    assert "Secure" in Visitor(app).get("/login").headers["Set-Cookie"]
+
+
+def test_a_form_without_its_token_changes_nothing(alice):
+    fields = {"host": "smtp.example.com", "port": "587", "encryption": "starttls", "max_connections": "10"}
+    answer = alice.client.post("/servers/new", data=fields)
+    assert answer.status_code == 400
+    assert "send it again" in answer.text
+    assert servers.list_servers(alice.user_id) == []
+    assert alice.post("/servers/new", fields).status_code == 303
+
+
+def test_a_token_of_another_session_is_refused(alice, bob):
+    answer = alice.client.post("/logout", data={"csrf_token": bob.token()})
+    assert answer.status_code == 400
+    assert alice.get("/").status_code == 200
+
+
+def test_an_htmx_form_that_fails_says_so_on_top_of_the_page(alice):
+    answer = alice.client.post("/servers/new", data={}, headers={"HX-Request": "true"})
+    assert (answer.status_code, answer.headers["HX-Retarget"]) == (422, "#flash")
+    assert answer.text.lstrip().startswith('<div id="flash"')
+    assert "Please send it again" in answer.text
+
+
+def test_every_form_that_posts_carries_a_token(alice):
+    server = servers.add_server(alice.user_id, host="smtp.example.com", port=587, encryption="tls")
+    for url in ("/", "/servers", "/servers/new", f"/servers/{server.id}", f"/servers/{server.id}/edit"):
+        page = alice.get(url).text
+        forms = re.findall(r"<form[^>]*>.*?</form>", page, re.DOTALL)
+        assert forms
+        assert all('name="csrf_token"' in form for form in forms if 'method="post"' in form)
+
+
+def test_a_request_that_is_too_large_gets_words(databases):
+    app = create_app(config.load(databases | {"BLASTER_UPLOAD_LIMIT": "10000"}))
+    answer = Visitor(app).post("/login", {"email": "x" * 20_000, "password": ""})
+    assert answer.status_code == 413
+    assert "Too large" in answer.text
+
+
+def test_an_error_is_logged_under_the_id_that_the_page_shows(app, alice, caplog):
+    app.view_functions["servers.index"] = lambda: 1 / 0
+    answer = alice.get("/servers")
+    assert answer.status_code == 500
+    error_id = re.search(r"as error ([0-9a-f]{8})", answer.text)[1]
+    assert any(error_id in record.message and record.exc_info for record in caplog.records)
+    assert "ZeroDivisionError" not in answer.text
+
+
+def test_healthz_needs_nobody(visitor):
+    assert visitor.get("/healthz").text == "ok\n"

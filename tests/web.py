@@ -1,0 +1,89 @@
+"""What a browser would do, without a browser: signs in, carries the CSRF token, follows nothing by itself."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+
+from blaster import users
+from blaster.web import create_app
+
+PASSWORD = "correct horse battery"
+_TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+
+
+class Visitor:
+    """A browser session. `user_id` is set once it has signed in."""
+
+    def __init__(self, app: Flask):
+        self.client = app.test_client()
+        self.user_id: int | None = None
+
+    def get(self, url: str, *, htmx: bool = False):
+        """A page, or with `htmx` what a poll of it gets."""
+        return self.client.get(url, headers=_headers(htmx), buffered=True)
+
+    def post(self, url: str, data: dict | None = None, *, htmx: bool = False, **more):
+        """Send a form with the session's token."""
+        return self.client.post(url, data={"csrf_token": self.token(), **(data or {})}, headers=_headers(htmx), **more)
+
+    def token(self) -> str:
+        """The token that the pages of this session carry."""
+        page = self.client.get("/login" if self.user_id is None else "/servers").text
+        return _TOKEN.search(page)[1]
+
+    def sign_in(self, email: str, password: str = PASSWORD):
+        """Send the sign-in form; returns its answer."""
+        answer = self.post("/login", {"email": email, "password": password})
+        if answer.status_code == 303:
+            self.user_id = users.by_email(email).id
+        return answer
+
+
+def _headers(htmx: bool) -> dict[str, str]:
+    return {"HX-Request": "true"} if htmx else {}
+
+
+@pytest.fixture
+def app(settings) -> Flask:
+    """The application on the databases of this run."""
+    return create_app(settings)
+
+
+@pytest.fixture
+def visitor(app) -> Visitor:
+    """Somebody who has not signed in."""
+    return Visitor(app)
+
+
+@pytest.fixture
+def signed_in(app) -> Callable[..., Visitor]:
+    """Makes a user with this first name and signs in."""
+
+    def make(name: str, role: str = "user") -> Visitor:
+        email = f"{name.lower()}@example.com"
+        users.create(email, name, PASSWORD, role=role)
+        person = Visitor(app)
+        assert person.sign_in(email).status_code == 303
+        return person
+
+    return make
+
+
+@pytest.fixture
+def alice(signed_in) -> Visitor:
+    """A user; what a test makes usually belongs to her."""
+    return signed_in("Alice")
+
+
+@pytest.fixture
+def bob(signed_in) -> Visitor:
+    """Another user."""
+    return signed_in("Bob")
+
+
+@pytest.fixture
+def admin(signed_in) -> Visitor:
+    """An administrator."""
+    return signed_in("Ada", role="admin")
