@@ -1,0 +1,156 @@
+"""A campaign's message, compiled once and completed for each recipient.
+
+email.message costs about 2 ms a mail, a skeleton with slots about 10 µs: the largest single gain there is.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from blaster.mail import headers, plain_text
+from blaster.mail.merge import Fields, Merge, MergeError, compile_text
+from blaster.mail.quoted_printable import Body, with_lf
+
+OWN_HEADERS = frozenset(
+    "date from to cc bcc sender subject message-id reply-to return-path mime-version content-type "
+    "content-transfer-encoding".split()
+)
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
+_META_CHARSET = re.compile(r"<meta\b[^>]*\bcharset\s*=[^>]*>", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a campaign says. sender_email: '' = the from-address of the SMTP account. One of html and text may be ''."""
+
+    campaign_id: int
+    user_id: int
+    list_id: int
+    subject: str
+    sender_name: str
+    sender_email: str
+    reply_to: str
+    html: str
+    text: str
+
+
+def compile_message(
+    content: Content, *, message_key: bytes, extra_headers: Iterable[tuple[str, str]] = ()
+) -> "Skeleton":
+    """Compile a campaign; raises MergeError for what its author must correct.
+
+    extra_headers: (name, value), the value may have merge tags. message_key: signs the Message-IDs.
+    """
+    return Skeleton(content, message_key, tuple(extra_headers))
+
+
+def message_id(row_id: int, campaign_id: int, domain: str, message_key: bytes) -> str:
+    """Without the angle brackets. Stable for a row, so that a log of the provider can answer what happened to it."""
+    name = f"{row_id}.{campaign_id}"
+    # Keyed BLAKE2 is a MAC by itself (RFC 7693), at a third of what HMAC costs.
+    signature = hashlib.blake2b(name.encode(), key=message_key[:64], digest_size=10).hexdigest()
+    return f"{name}.{signature}@{domain}"
+
+
+class Skeleton:
+    """A compiled campaign. Threads may share it."""
+
+    def __init__(self, content: Content, message_key: bytes, extra_headers: tuple[tuple[str, str], ...]):
+        self._content = content
+        self._message_key = message_key
+        self._subject = _header_merge("subject", content.subject)
+        self._sender_name = _header_merge("sender name", content.sender_name)
+        self._extras = [(_checked_name(name), _header_merge(name, value)) for name, value in extra_headers]
+        self._reply_to = _address_line("Reply-To", "", content.reply_to) if content.reply_to else ""
+        self._bodies = _bodies(content)
+        self._from_lines: dict[str, tuple[str, str]] = {}
+        self._date = (0, "")
+
+    def sender(self, from_address: str) -> str:
+        """The envelope sender of a mail that goes through an account with this from-address."""
+        return self._content.sender_email or from_address
+
+    def render(self, *, row_id: int, email: str, fields: Fields, from_address: str, now: int) -> bytes:
+        """A complete RFC 5322 message, CRLF, 7-bit (but for an address that needs SMTPUTF8), not dot-stuffed.
+
+        now: milliseconds UTC. Raises MergeError.
+        """
+        from_line, domain = self._from(self.sender(from_address), fields)
+        identity = message_id(row_id, self._content.campaign_id, domain, self._message_key)
+        head = (
+            f"Date: {self._date_at(now)}\r\n{from_line}"
+            f"{_address_line('To', fields.get('name') or '', email)}"
+            f"{headers.text_header('Subject', self._subject.render(fields))}"
+            f"Message-ID: <{identity}>\r\n{self._reply_to}"
+        )
+        for name, value in self._extras:
+            head += headers.text_header(name, value.render(fields), encode_long=False)
+        pieces = [head.encode()]
+        for body in self._bodies:
+            body.add_to(pieces, fields)
+        return b"".join(pieces)
+
+    def _from(self, sender: str, fields: Fields) -> tuple[str, str]:
+        """The From line and the domain for Message-IDs."""
+        if self._sender_name.slots:
+            return _from_line(self._sender_name.render(fields), sender)
+        if sender not in self._from_lines:
+            self._from_lines[sender] = _from_line(self._sender_name.statics[0], sender)
+        return self._from_lines[sender]
+
+    def _date_at(self, now: int) -> str:
+        second, text = self._date
+        if second != now // 1000:
+            text = headers.date(now)
+            self._date = (now // 1000, text)
+        return text
+
+
+def _from_line(name: str, sender: str) -> tuple[str, str]:
+    line = _address_line("From", name, sender)
+    return line, line.rpartition("@")[2].rstrip(">\r\n")
+
+
+def _address_line(name: str, display_name: str, address: str) -> str:
+    try:
+        return headers.address_header(name, display_name, address)
+    except ValueError as error:
+        raise MergeError(f"{name}: {error}") from None
+
+
+def _header_merge(what: str, source: str) -> Merge:
+    if _CONTROLS.search(source):
+        raise MergeError(f"{what}: line breaks and control characters are not possible here")
+    return compile_text(source, html=False)
+
+
+def _checked_name(name: str) -> str:
+    if not _HEADER_NAME.fullmatch(name) or name.lower() in OWN_HEADERS:
+        raise MergeError(f"the header {name!r} cannot be added")
+    return name
+
+
+def _bodies(content: Content) -> list[Body]:
+    """The rest of the message, from its MIME headers to its end."""
+    if not content.html:
+        return [_body(content.text, "plain", b"MIME-Version: 1.0\r\n")]
+    # No quoted-printable line can hold "=_", so no body can hold the boundary (RFC 2045 section 6.7 advises it).
+    boundary = f"=_{content.campaign_id}"
+    mime = f'MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'.encode()
+    mark = f"--{boundary}\r\n".encode()
+    html = _META_CHARSET.sub("", content.html)
+    return [
+        _body(content.text or plain_text.from_html(content.html), "plain", mime + mark),
+        _body(html, "html", mark, f"--{boundary}--\r\n".encode()),
+    ]
+
+
+def _body(source: str, subtype: str, before: bytes, after: bytes = b"") -> Body:
+    merge = compile_text(with_lf(source), html=subtype == "html")
+    last = merge.statics[-1]
+    ended = last if last.endswith("\n") else last + "\n"
+    part = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+    return Body.of(Merge((*merge.statics[:-1], ended), merge.slots, merge.names), before + part.encode(), after)
