@@ -6,13 +6,28 @@ from flask import Flask, g, request
 
 from blaster import boot, config, db
 from blaster.config import Settings
-from blaster.web import accounts, admin, auth, campaigns, dashboard, errors, formatting, recipients, security, servers
+from blaster.web import (
+    accounts,
+    admin,
+    auth,
+    campaigns,
+    dashboard,
+    errors,
+    formatting,
+    imports,
+    preview,
+    progress,
+    recipients,
+    review,
+    security,
+    servers,
+)
 
 _WITHOUT_DATABASE = {"static", "healthz"}
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The application on these settings (default: the environment's). The tables must be there: see `schema.migrate`."""
+    """The application on these settings (default: the environment's); `schema.migrate` makes its tables."""
     settings = settings or config.load()
     boot.boot(settings)
     app = Flask("blaster")
@@ -30,7 +45,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     auth.require_sign_in(app)
     formatting.register(app)
     errors.register(app)
-    for module in (auth, dashboard, campaigns, recipients, servers, accounts, admin):
+    pages = (auth, dashboard, campaigns, review, preview, progress, recipients, imports, servers, accounts, admin)
+    for module in pages:
         app.register_blueprint(module.bp)
     app.add_url_rule("/healthz", view_func=healthz)
     return app
