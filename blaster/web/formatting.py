@@ -48,13 +48,13 @@ def percent(part: int, whole: int) -> str:
 
 
 def size(count: int) -> str:
-    """Bytes in the largest fitting unit: 1.4 MB"""
+    """Bytes in the largest fitting unit: 1.4 MB, 100 MB"""
     value = float(count)
     for unit in ("bytes", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
+        if value < 1024 or unit == "GB":
             break
-        value /= 1000
-    return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} {unit}" if value < 10 and unit != "bytes" else f"{value:.0f} {unit}"
 
 
 def plural(count: int, one: str, many: str = "") -> str:
