@@ -29,7 +29,7 @@ def not_modified() -> Response:
 
 
 def refused(fragment: str) -> Response:
-    """A form's request failed: htmx shows only answers of class 422, so this one goes to the top of the page as such."""
+    """A form's request failed; the message goes on top of the page, as 422: htmx shows no other class of error."""
     return make_response(fragment, 422, {"HX-Retarget": "#flash", "HX-Reswap": "outerHTML show:window:top"})
 
 

@@ -13,7 +13,7 @@ _WORST = ("attention", "cooling", "waiting", "ok", "inactive")
 
 @dataclass(frozen=True)
 class Line:
-    """One account. `state`: ok | inactive | attention | cooling | waiting; `words` says why, `until` (ms) when it ends."""
+    """One account. `state`: ok | inactive | attention | cooling | waiting; `words` why, `until` (ms) when it ends."""
 
     account: SmtpAccount
     server: SmtpServer
