@@ -1,0 +1,115 @@
+"""The last look at a campaign before its start: what is missing, what to expect, how it will read. No database."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from math import ceil
+
+from blaster.mail import merge
+
+ADDRESS = "email"  # the merge field that every recipient has
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A reason not to start. `link_kind`: where it is mended: accounts | list (its recipients) | edit (the draft)."""
+
+    text: str
+    link_kind: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The message as the first recipient gets it; `text` is empty where it will be made from the HTML."""
+
+    email: str
+    subject: str
+    html: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Review:
+    """Problems forbid the start, warnings do not. No sample where there is no recipient or the tags are wrong."""
+
+    campaign: object
+    recipients: int
+    problems: list[Problem]
+    warnings: list[str]
+    sample: Sample | None
+
+
+def look_over(campaign, chosen, first, accounts, open_campaigns: int, warn_at: int) -> Review:
+    """`chosen`: the list and `first`: its first recipient, or None; `open_campaigns`: how many run already."""
+    size = chosen.size if chosen else 0
+    problems = [*_missing(campaign, chosen, accounts)]
+    sample = None
+    try:
+        parts = {part: _compiled(campaign, part) for part in ("subject", "html", "text")}
+        problems += _unknown_tags(parts, [ADDRESS, *json.loads((chosen and chosen.field_names) or "[]")])
+        sample = first and _sample(parts, first)
+    except merge.MergeError as error:
+        problems.append(Problem(str(error), "edit"))
+    warnings = [*_warnings(size, accounts, open_campaigns, warn_at)]
+    return Review(campaign, size, problems, warnings, sample)
+
+
+def _missing(campaign, chosen, accounts) -> Iterator[Problem]:
+    if not accounts:
+        yield Problem("No SMTP accounts yet. Add one.", "accounts")
+    elif not any(_in_hours(1, accounts)):
+        yield Problem("The limits of all SMTP accounts are 0, so nothing can be sent. Raise one.", "accounts")
+    if chosen is None:
+        yield Problem("Choose a list of recipients.", "edit")
+    elif not chosen.size:
+        yield Problem(f"The list “{chosen.name}” is empty. Import recipients.", "list")
+    if not campaign.subject:
+        yield Problem("Write a subject.", "edit")
+    if not (campaign.html or "").strip() and not (campaign.text or "").strip():
+        yield Problem("Write the message.", "edit")
+
+
+def _compiled(campaign, part: str) -> merge.Merge:
+    try:
+        return merge.compile_text(getattr(campaign, part) or "", html=part == "html")
+    except merge.MergeError as error:
+        raise merge.MergeError(f"In the {_TITLES[part]}: {error}") from None
+
+
+_TITLES = {"subject": "subject", "html": "HTML", "text": "plain text"}
+
+
+def _unknown_tags(parts: dict[str, merge.Merge], known: list[str]) -> Iterator[Problem]:
+    for name in sorted(frozenset().union(*(compiled.names for compiled in parts.values())) - set(known)):
+        where = " and ".join(_TITLES[part] for part, compiled in parts.items() if name in compiled.names)
+        near = get_close_matches(name, known, 1)
+        advice = f"Did you mean {{{{ {near[0]} }}}}?" if near else f"Known: {', '.join(known)}."
+        yield Problem(f"Unknown merge tag {{{{ {name} }}}} in the {where}. {advice}", "edit")
+
+
+def _sample(parts: dict[str, merge.Merge], first) -> Sample:
+    fields = {ADDRESS: first.email, **json.loads(first.fields or "{}")}
+    return Sample(first.email, **{part: compiled.render(fields) for part, compiled in parts.items()})
+
+
+def _warnings(size: int, accounts, open_campaigns: int, warn_at: int) -> Iterator[str]:
+    if size and accounts and (duration := _duration(size, accounts)):
+        yield duration
+    if open_campaigns + 1 > warn_at:
+        yield f"{open_campaigns} campaigns are running already. They share your accounts, so each takes longer."
+
+
+def _in_hours(hours: int, accounts) -> Iterator[int]:
+    return (min(hours * account.hourly_limit, account.daily_limit) for account in accounts)
+
+
+def _duration(size: int, accounts) -> str:
+    """In words, from the limits alone; empty when they leave nothing to wait for."""
+    hour, day = sum(_in_hours(1, accounts)), sum(_in_hours(24, accounts))
+    if size <= hour or not hour:
+        return ""
+    if size > day:
+        return f"At {day:,} mails a day, which is what your limits allow, this takes about {ceil(size / day):,} days."
+    hours = next(hours for hours in range(2, 25) if sum(_in_hours(hours, accounts)) >= size)
+    return f"At {hour:,} mails an hour, which is what your limits allow, this takes about {hours} hours."
