@@ -96,8 +96,8 @@ def _sample(parts: dict[str, merge.Merge], first) -> Sample:
 def _warnings(size: int, accounts, open_campaigns: int, warn_at: int) -> Iterator[str]:
     if size and accounts and (duration := _duration(size, accounts)):
         yield duration
-    if open_campaigns + 1 > warn_at:
-        yield f"{open_campaigns} campaigns are running already. They share your accounts, so each takes longer."
+    if open_campaigns + 1 >= warn_at:
+        yield f"With this one, {open_campaigns + 1} campaigns run at once. They share your accounts, so each takes longer."
 
 
 def _in_hours(hours: int, accounts) -> Iterator[int]:
