@@ -79,9 +79,18 @@ def test_every_form_that_posts_carries_a_token(alice):
         assert all('name="csrf_token"' in form for form in forms if 'method="post"' in form)
 
 
-def test_a_request_that_is_too_large_gets_words(databases):
-    app = create_app(config.load(databases | {"BLASTER_UPLOAD_LIMIT": "10000"}))
-    answer = Visitor(app).post("/login", {"email": "x" * 20_000, "password": ""})
+def test_a_stranger_cannot_send_much(visitor):
+    answer = visitor.post("/login", {"email": "x" * 70_000, "password": ""})
+    assert answer.status_code == 413
+    assert "Too large" in answer.text
+
+
+def test_a_form_larger_than_the_limit_gets_words(databases, signed_in):
+    limited = create_app(config.load(databases | {"BLASTER_UPLOAD_LIMIT": "100000"}))
+    signed_in("Alice")
+    alice = Visitor(limited)
+    alice.sign_in("alice@example.com")
+    answer = alice.post("/servers/new", {"name": "x" * 120_000})
     assert answer.status_code == 413
     assert "Too large" in answer.text
 

@@ -39,10 +39,10 @@ def create_app(settings: Settings | None = None) -> Flask:
         BLASTER=settings,
     )
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    security.protect(app, settings)
     app.before_request(_hold_connections)
     app.teardown_request(_give_connections_back)
-    auth.require_sign_in(app)
+    auth.require_sign_in(app)  # before the token check, which reads the whole form
+    security.protect(app, settings)
     formatting.register(app)
     errors.register(app)
     pages = (auth, dashboard, campaigns, review, preview, progress, recipients, imports, servers, accounts, admin)

@@ -14,6 +14,7 @@ from blaster.web.forms import LoginForm, refuse
 bp = Blueprint("auth", __name__)
 
 _PUBLIC = {"static", "healthz", "auth.login"}
+_STRANGERS_LIMIT = 64 * 1024  # bytes of a request; the token check reads all of it
 
 
 class Person(UserMixin):
@@ -46,7 +47,10 @@ def _load(session_id: str) -> Person | None:
 
 
 def _stop_strangers() -> ResponseReturnValue | None:
-    if request.endpoint is None or request.endpoint in _PUBLIC or current_user.is_authenticated:
+    if current_user.is_authenticated:
+        return None
+    request.max_content_length = _STRANGERS_LIMIT
+    if request.endpoint is None or request.endpoint in _PUBLIC:
         return None
     return current_app.login_manager.unauthorized()
 

@@ -18,7 +18,7 @@ def answer(server: SmtpServer, account: SmtpAccount | None, back_url: str) -> Re
     verdict = _try(server, account)
     if verdict.ok:
         health.clear(current_user.id, server.id, account.id if account else health.SERVER)
-    text = f"{account.email if account else server.name}: {verdict.message}"
+    text = f"{account.email}: {verdict.message}" if account else verdict.message
     if htmx.is_htmx():
         return render_template("servers/_verdict.html", ok=verdict.ok, text=text)
     flash(text, "success" if verdict.ok else "error")
