@@ -1,4 +1,4 @@
-"""Campaigns of a user: drafts are written, reviewed, started. After the start Server 2 decides and this side mirrors."""
+"""Campaigns of a user: drafts are written, reviewed, started; after the start this side mirrors what Server 2 decides."""
 
 import re
 

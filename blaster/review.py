@@ -97,7 +97,7 @@ def _warnings(size: int, accounts, open_campaigns: int, warn_at: int) -> Iterato
     if size and accounts and (duration := _duration(size, accounts)):
         yield duration
     if open_campaigns + 1 >= warn_at:
-        yield f"With this one, {open_campaigns + 1} campaigns run at once. They share your accounts, so each takes longer."
+        yield f"With this one, {open_campaigns + 1} campaigns share your accounts, so each takes longer."
 
 
 def _in_hours(hours: int, accounts) -> Iterator[int]:

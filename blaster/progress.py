@@ -1,0 +1,175 @@
+"""Counters and run states from Server 2 to the screens on Server 1; always absolute values, as of one snapshot."""
+
+from collections.abc import Iterable
+from math import exp
+
+from peewee import JOIN, fn
+
+from blaster import db
+from blaster.db import campaign_db, crm_db
+from blaster.errors import NotFound
+from blaster.models.campaign_db import CampaignStatus
+from blaster.models.crm_db import CampaignControl, CampaignTally, Mail
+
+STATES = ("pending", "active", "sent", "failed", "unknown", "suppressed", "cancelled")
+ENDED = ("finished", "cancelled")
+RATE_SECONDS = 10  # the rate shown is an average over about this time
+REFRESH = 10_000  # ms
+_NONE = dict.fromkeys(STATES, 0)
+_COUNTERS = tuple(getattr(CampaignStatus, f"{state}_emails") for state in STATES)
+_COLUMNS = (
+    CampaignStatus.status,
+    CampaignStatus.total_emails,
+    *_COUNTERS,
+    CampaignStatus.emails_per_minute,
+    CampaignStatus.note,
+    CampaignStatus.finished_at,
+    CampaignStatus.snapshot_at,
+)
+
+
+def finish(now: int | None = None) -> int:
+    """Mark running campaigns with nothing left to send as finished; returns how many."""
+    ids = _without_open_mails()
+
+    def work():
+        mine = CampaignControl.campaign_id.in_(ids) & (CampaignControl.run_state == "running")
+        held = db.locked(CampaignControl.select(CampaignControl.campaign_id).where(mine)).tuples()
+        # Counted again under the lock: mails may have been put back to pending meanwhile.
+        done = {campaign_id for (campaign_id,) in held} & set(_without_open_mails())
+        values = {"run_state": "finished", "changed_at": now or db.now(crm_db)}
+        CampaignControl.update(**values).where(CampaignControl.campaign_id.in_(done)).execute()
+        return len(done)
+
+    return db.transaction(crm_db, work) if ids else 0
+
+
+def _without_open_mails() -> list[int]:
+    open_mails = fn.COALESCE(fn.SUM(CampaignTally.pending + CampaignTally.active), 0)
+    same = CampaignTally.campaign_id == CampaignControl.campaign_id
+    query = (
+        CampaignControl.select(CampaignControl.campaign_id)
+        .join(CampaignTally, JOIN.LEFT_OUTER, on=same)
+        .where((CampaignControl.run_state == "running") & CampaignControl.is_staged)
+        .group_by(CampaignControl.campaign_id)
+        .having(open_mails == 0)
+    )
+    with db.session(crm_db):
+        return [campaign_id for (campaign_id,) in query.tuples()]
+
+
+def _counts(campaign_ids: Iterable[int]) -> dict[int, dict[str, int]]:
+    sums = [fn.SUM(getattr(CampaignTally, state)) for state in STATES]
+    query = CampaignTally.select(CampaignTally.campaign_id, *sums).where(CampaignTally.campaign_id.in_(campaign_ids))
+    rows = query.group_by(CampaignTally.campaign_id).tuples()
+    return {row[0]: {state: int(n) for state, n in zip(STATES, row[1:], strict=True)} for row in rows}
+
+
+def publish(now: int | None = None) -> int:
+    """Copy state and counters of campaigns that are not settled yet; returns how many changed.
+
+    Several processes may do this at once: an older snapshot never overwrites a newer one.
+    """
+    shown = _unsettled()
+    if not shown:
+        return 0
+    with db.session(crm_db):
+        now = now or db.now(crm_db)
+        controls = list(CampaignControl.select().where(CampaignControl.campaign_id.in_(list(shown))))
+        counts = _counts([control.campaign_id for control in controls])
+    rows = [
+        _row(shown[control.campaign_id], control, counts.get(control.campaign_id, _NONE), now) for control in controls
+    ]
+    rows = [row for row in rows if _is_news(row, shown[row[0]])]
+    if rows:
+        db.transaction(campaign_db, lambda: db.update_rows(CampaignStatus, _COLUMNS, rows, f"t.snapshot_at<{now:d}"))
+    return len(rows)
+
+
+def _is_news(row: tuple, status: CampaignStatus) -> bool:
+    """An old snapshot is renewed even if nothing changed, or the next rate would be an average over the idle time."""
+    before = (status.campaign_id, *(getattr(status, column.name) for column in _COLUMNS))
+    return row[:-1] != before[:-1] or row[-1] - before[-1] > REFRESH
+
+
+def _unsettled() -> dict[int, CampaignStatus]:
+    """Started campaigns that have not ended, or have with mails still on their way when we last looked."""
+    open_mails = CampaignStatus.pending_emails + CampaignStatus.active_emails > 0
+    started = ~CampaignStatus.status.in_(["draft", *ENDED])
+    with db.session(campaign_db):
+        query = CampaignStatus.select().where(started | (CampaignStatus.status.in_(ENDED) & open_mails))
+        return {status.campaign_id: status for status in query}
+
+
+def _row(status: CampaignStatus, control: CampaignControl, counts: dict[str, int], now: int) -> tuple:
+    total = sum(counts.values())
+    if not control.is_staged:
+        # What is not in the queue yet is pending as well, so that the states add up from the first moment.
+        total = max(total, status.total_emails)
+        counts = counts | {"pending": counts["pending"] + total - sum(counts.values())}
+    finished_at = control.changed_at if control.run_state in ENDED else None
+    return (
+        control.campaign_id,
+        control.run_state,
+        total,
+        *(counts[state] for state in STATES),
+        _rate(status, control, counts, now),
+        control.note,
+        finished_at,
+        now,
+    )
+
+
+def _rate(status: CampaignStatus, control: CampaignControl, counts: dict[str, int], now: int) -> int:
+    """Mails a minute: smoothed while it runs, the average over its whole time at the end."""
+    tried = _tried(counts)
+    if control.run_state in ENDED:
+        return _per_minute(tried, control.changed_at - (status.started_at or control.changed_at))
+    if control.run_state != "running" or not status.snapshot_at:
+        return 0
+    elapsed = now - status.snapshot_at
+    newest = _per_minute(tried - _tried({s: getattr(status, f"{s}_emails") for s in STATES}), elapsed)
+    weight = 1 - exp(-elapsed / 1000 / RATE_SECONDS) if status.emails_per_minute else 1
+    return round(status.emails_per_minute + weight * (newest - status.emails_per_minute))
+
+
+def _tried(counts: dict[str, int]) -> int:
+    return counts["sent"] + counts["failed"] + counts["unknown"]
+
+
+def _per_minute(mails: int, milliseconds: int) -> int:
+    return max(0, round(mails * 60_000 / milliseconds)) if milliseconds > 0 else 0
+
+
+def last_errors(user_id: int, campaign_id: int, limit: int = 10) -> list[Mail]:
+    """The newest failed or unknown mails: `email`, `status`, `reply_class`, `smtp_code`, `smtp_text`, `due_at` (when).
+
+    Raises NotFound before the start and for strangers.
+    """
+    _control(user_id, campaign_id)
+    found = []
+    with db.session(crm_db):
+        for status in ("failed", "unknown"):  # one at a time: the index gives each in order, without a sort
+            mine = (Mail.campaign_id == campaign_id) & (Mail.status == status) & (Mail.user_id == user_id)
+            found.extend(Mail.select().where(mine).order_by(Mail.due_at.desc(), Mail.id.desc()).limit(limit))
+    return sorted(found, key=lambda mail: (mail.due_at, mail.id), reverse=True)[:limit]
+
+
+def next_attempt(user_id: int, campaign_id: int) -> int | None:
+    """When the first pending mail is due; in the past: as soon as an account is free. None: none is pending.
+
+    Raises NotFound before the start and for strangers.
+    """
+    _control(user_id, campaign_id)
+    pending = (Mail.campaign_id == campaign_id) & (Mail.status == "pending") & (Mail.user_id == user_id)
+    with db.session(crm_db):
+        return Mail.select(Mail.due_at).where(pending).order_by(Mail.due_at).limit(1).scalar()
+
+
+def _control(user_id: int, campaign_id: int) -> CampaignControl:
+    mine = (CampaignControl.campaign_id == campaign_id) & (CampaignControl.user_id == user_id)
+    with db.session(crm_db):
+        found = CampaignControl.get_or_none(mine)
+    if found is None:
+        raise NotFound("No such campaign.")
+    return found
