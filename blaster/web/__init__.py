@@ -3,6 +3,7 @@
 from contextlib import ExitStack
 
 from flask import Flask, g, request
+from werkzeug.routing import IntegerConverter
 
 from blaster import boot, config, db
 from blaster.config import Settings
@@ -38,6 +39,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         MAX_FORM_MEMORY_SIZE=settings.upload_limit,
         BLASTER=settings,
     )
+    app.url_map.converters["int"] = RowId
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.before_request(_hold_connections)
     app.teardown_request(_give_connections_back)
@@ -50,6 +52,13 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(module.bp)
     app.add_url_rule("/healthz", view_func=healthz)
     return app
+
+
+class RowId(IntegerConverter):
+    """`<int:…>` in a URL: a larger number is no id of any row, and SQLite cannot even ask for it."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options, max=2**63 - 1)
 
 
 def healthz() -> str:

@@ -1,0 +1,186 @@
+"""Every route against another user's ids, without signing in, and without the role. A new route needs a row here."""
+
+from collections.abc import Iterator
+from itertools import product
+
+import pytest
+from werkzeug.routing import Rule
+
+from blaster import campaigns, db, recipients, servers
+from blaster.models import campaign_db, crm_db
+
+PUBLIC, PERSONAL, OWNED, ADMIN = "public", "personal", "owned", "admin"
+
+# public: anybody; personal: whoever is signed in, on their own things only, so that it names no row;
+# owned: names a row and is "not found" to everybody but its owner; admin: forbidden to users.
+ROUTES = {
+    "static": PUBLIC,
+    "healthz": PUBLIC,
+    "auth.login": PUBLIC,
+    "auth.logout": PERSONAL,
+    "dashboard.index": PERSONAL,
+    "dashboard.recent": PERSONAL,
+    "campaigns.index": PERSONAL,
+    "campaigns.new": PERSONAL,
+    "campaigns.merge_tags": PERSONAL,
+    "campaigns.edit": OWNED,
+    "campaigns.copy": OWNED,
+    "campaigns.delete": OWNED,
+    "review.show": OWNED,
+    "review.start": OWNED,
+    "preview.saved": OWNED,
+    "preview.unsaved": PERSONAL,
+    "recipients.index": PERSONAL,
+    "recipients.new": PERSONAL,
+    "recipients.show": OWNED,
+    "recipients.rename": OWNED,
+    "recipients.delete": OWNED,
+    "recipients.remove": OWNED,
+    "imports.add": OWNED,
+    "servers.index": PERSONAL,
+    "servers.new": PERSONAL,
+    "servers.show": OWNED,
+    "servers.edit": OWNED,
+    "servers.switch": OWNED,
+    "servers.delete": OWNED,
+    "servers.test": OWNED,
+    "accounts.new": OWNED,
+    "accounts.edit": OWNED,
+    "accounts.switch": OWNED,
+    "accounts.delete": OWNED,
+    "accounts.test": OWNED,
+    "admin.capacity": ADMIN,
+    "admin.live": ADMIN,
+}
+WHAT_TO_DO = "add it to ROUTES in tests/test_isolation.py, and see that its first line asks with current_user.id"
+
+
+def own(user_id: int) -> dict[str, int | str]:
+    """One row of everything that a user may own, by the names that URLs give to their ids."""
+    server = servers.add_server(user_id, host="smtp.example.com", port=587, encryption="starttls")
+    account = servers.add_account(
+        user_id, server.id, email="news@example.com", password="secret", daily_limit=10, hourly_limit=5
+    )
+    found = recipients.create_list(user_id, "Walruses")
+    recipients.import_csv(user_id, found.id, "email\nzoe@example.com\n")
+    campaign = campaigns.create_campaign(user_id, name="News", subject="News", text="Hello", list_id=found.id)
+    return {
+        "server_id": server.id,
+        "account_id": account.id,
+        "list_id": found.id,
+        "recipient_id": next(iter(recipients.list_recipients(user_id, found.id))).id,
+        "campaign_id": campaign.campaign_id,
+    }
+
+
+def rules(app, *kinds: str) -> Iterator[tuple[Rule, str]]:
+    for rule in app.url_map.iter_rules():
+        if ROUTES.get(rule.endpoint) in kinds:
+            yield from ((rule, method) for method in sorted(rule.methods - {"HEAD", "OPTIONS"}))
+
+
+def build(app, rule: Rule, values: dict) -> str:
+    fixed = {"change": "activate", "filename": "app.css"}
+    wanted = {name: values.get(name, fixed.get(name)) for name in rule.arguments}
+    return app.url_map.bind("localhost").build(rule.endpoint, wanted)
+
+
+def everything() -> dict[str, list]:
+    """All rows but those of people."""
+    rows = {}
+    for database, tables in ((db.campaign_db, campaign_db.TABLES), (db.crm_db, crm_db.TABLES)):
+        with db.session(database):
+            for table in set(tables) - {campaign_db.User}:
+                rows[table.__name__] = sorted(map(repr, table.select().tuples()))
+    return rows
+
+
+def test_every_route_has_a_row(app):
+    there = {rule.endpoint for rule in app.url_map.iter_rules()}
+    assert there - set(ROUTES) == set(), WHAT_TO_DO
+    assert set(ROUTES) - there == set(), "these are gone: remove them from ROUTES"
+
+
+def test_a_route_that_names_a_row_is_owned(app):
+    named = {rule.endpoint for rule in app.url_map.iter_rules() if any(n.endswith("_id") for n in rule.arguments)}
+    assert named == {endpoint for endpoint, kind in ROUTES.items() if kind == OWNED}
+
+
+def test_another_users_rows_are_not_found_and_stay_as_they_are(app, alice, bob):
+    hers, his = own(alice.user_id), own(bob.user_id)
+    before = everything()
+    for rule, method in rules(app, OWNED):
+        ids = [name for name in rule.arguments if name.endswith("_id")]
+        for owners in product((hers, his), repeat=len(ids)):
+            if all(owner is his for owner in owners):
+                continue
+            url = build(app, rule, {name: owner[name] for name, owner in zip(ids, owners, strict=True)})
+            for htmx in (False, True):
+                answer = bob.get(url, htmx=htmx) if method == "GET" else bob.post(url, htmx=htmx)
+                # An htmx form shows only answers of class 422; the words are those of the page.
+                hidden = answer.status_code == 404 or (htmx and method == "POST" and "Not found" in answer.text)
+                assert hidden, f"{method} {url} answered {answer.status_code} to a stranger"
+    assert everything() == before
+
+
+def test_the_owner_finds_them(app, alice):
+    hers = own(alice.user_id)
+    for rule, method in rules(app, OWNED):
+        if method == "GET":
+            url = build(app, rule, hers)
+            assert alice.get(url).status_code in (200, 303), url
+
+
+@pytest.mark.parametrize("number", [0, 999_999_999, 2**63 - 1, 2**63, 10**30])
+def test_an_id_that_never_was_is_not_found(app, alice, number):
+    for rule, method in rules(app, OWNED):
+        url = build(app, rule, dict.fromkeys(rule.arguments - {"change"}, number))
+        answer = alice.get(url) if method == "GET" else alice.post(url)
+        assert answer.status_code == 404, url
+
+
+def test_without_signing_in_nothing_answers(app, alice, visitor):
+    hers = own(alice.user_id)
+    before = everything()
+    for rule, method in rules(app, PERSONAL, OWNED, ADMIN):
+        url = build(app, rule, hers)
+        page = visitor.get(url) if method == "GET" else visitor.post(url)
+        assert (page.status_code, page.location.split("?")[0]) == (303, "/login"), f"{method} {url}"
+        fragment = visitor.get(url, htmx=True) if method == "GET" else visitor.post(url, htmx=True)
+        assert (fragment.status_code, fragment.headers["HX-Redirect"]) == (401, "/login"), f"{method} {url}"
+        assert fragment.data == b""
+    assert everything() == before
+
+
+def test_public_routes_need_nobody(app, visitor):
+    for rule, method in rules(app, PUBLIC):
+        if method == "GET":
+            assert visitor.get(build(app, rule, {})).status_code == 200
+
+
+def test_admin_pages_are_forbidden_to_users(app, alice, admin):
+    for rule, method in rules(app, ADMIN):
+        url = build(app, rule, {})
+        assert (alice.get(url) if method == "GET" else alice.post(url)).status_code == 403, url
+        assert method != "GET" or admin.get(url).status_code == 200
+        assert "Admin" not in alice.get("/").text
+
+
+def test_an_id_in_a_query_or_a_field_opens_nothing(app, alice, bob):
+    list_id = own(alice.user_id)["list_id"]
+    assert bob.get(f"/campaigns/merge-tags?list_id={list_id}", htmx=True).status_code == 404
+    assert bob.post("/campaigns/preview", {"list_id": list_id, "text": "{{ email }}"}).status_code == 404
+    page = bob.get(f"/campaigns/new?list_id={list_id}")
+    assert page.status_code == 404 or "Walruses" not in page.text
+    assert bob.post("/campaigns/new", {"name": "News", "list_id": list_id}).status_code in (404, 422)
+    assert campaigns.list_campaigns(bob.user_id) == []
+
+
+def test_pages_show_only_ones_own(app, alice, bob):
+    own(alice.user_id)
+    servers.add_server(alice.user_id, name="Zebra relay", host="zebra.example.com", port=587, encryption="tls")
+    for rule, method in rules(app, PERSONAL):
+        if method == "GET":
+            page = bob.get(build(app, rule, {})).text
+            assert "zebra" not in page.lower()
+            assert "Walruses" not in page
