@@ -300,9 +300,6 @@ def test_a_process_that_is_asked_to_stop_finishes_its_conversations(process, tmp
     with smtplib.SMTP("127.0.0.1", process[1], timeout=5) as client:
         client.ehlo()
         process[0].terminate()
-        with pytest.raises(ConnectionError):
-            while True:
-                socket.create_connection(("127.0.0.1", process[1]), timeout=5).close()
         client.sendmail("a@example.com", ["b@example.org"], MESSAGE)
     assert process[0].wait(10) == 0
     command = [sys.executable, "-m", "blaster.demo.sink", "--report", tmp_path / "sink.log"]

@@ -16,18 +16,18 @@ CITIES = "Antwerp Bergen Córdoba Dublin Essen Florence Ghent Hamburg Ioannina J
 DOMAINS = ("mail.example.com", "post.example.net", "home.example.org")
 
 
-def recipients(count: int) -> Iterator[tuple[str, str, str, str]]:
-    """(email, first name, last name, city), each address once."""
+def recipients(name: str, count: int) -> Iterator[tuple[str, str, str, str]]:
+    """(email, first name, last name, city), each address once; two names have no address in common."""
     for number in range(count):
         first = FIRST_NAMES[number % len(FIRST_NAMES)]
         last = LAST_NAMES[number // len(FIRST_NAMES) % len(LAST_NAMES)]
-        yield f"reader{number + 1}@{DOMAINS[number % 3]}", first, last, CITIES[number * 7 % len(CITIES)]
+        yield f"{name}.reader{number + 1}@{DOMAINS[number % 3]}", first, last, CITIES[number * 7 % len(CITIES)]
 
 
-def as_csv(count: int) -> io.BytesIO:
+def as_csv(name: str, count: int) -> io.BytesIO:
     """The recipients as the file that a user would upload."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(("Email", "First name", "Last name", "City"))
-    writer.writerows(recipients(count))
+    writer.writerows(recipients(name, count))
     return io.BytesIO(text.getvalue().encode())

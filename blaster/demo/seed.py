@@ -110,7 +110,7 @@ def _fill_list(user: User, count: int) -> int:
     known = [one for one in recipients.list_lists(user.id) if one.name == LIST]
     chosen = known[0] if known else recipients.create_list(user.id, LIST)
     if chosen.size < count:
-        recipients.import_csv(user.id, chosen.id, people.as_csv(count))
+        recipients.import_csv(user.id, chosen.id, people.as_csv(user.email.partition("@")[0], count))
     return chosen.id
 
 

@@ -71,8 +71,7 @@ class Sink:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def drain(self, seconds: float) -> None:
-        """Stop listening and let open conversations come to their end, so that no sender misses a reply."""
-        self._server.close()
+        """Wait until no conversation is open: a sender that stops at the same time misses no reply and no server."""
         deadline = time.monotonic() + seconds
         while self.conversations and time.monotonic() < deadline:
             await asyncio.sleep(0.05)
