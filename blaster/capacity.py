@@ -7,7 +7,7 @@ from peewee import Case, fn
 from blaster import db
 from blaster.db import campaign_db, crm_db
 from blaster.models.campaign_db import Campaign, CampaignStatus, User
-from blaster.models.crm_db import CampaignControl, CampaignTally, Lease, SmtpAccount, SmtpUsage
+from blaster.models.crm_db import CampaignControl, CampaignTally, Lease, SmtpAccount, SmtpServer, SmtpUsage
 
 STATES = ("pending", "active", "sent", "failed", "unknown", "suppressed", "cancelled")
 _HOUR, _DAY = 60 * 60_000, 24 * 60 * 60_000
@@ -38,7 +38,7 @@ class UserLoad:
 
 @dataclass(frozen=True)
 class UserAccounts:
-    """The guide's "SMTP account availability", with what the active accounts may still send."""
+    """The guide's "SMTP account availability", with what those that are switched on may still send."""
 
     user_id: int
     name: str
@@ -72,14 +72,19 @@ class Monitoring:
     queue: dict[str, int]
 
     @property
-    def workers(self) -> list[str]:
-        """Processes that are alive."""
-        return sorted({held.owner for held in self.leases})
+    def workers(self) -> list[Held]:
+        """Worker processes that are alive."""
+        return [held for held in self.leases if held.kind == "worker"]
 
     @property
     def hour_left(self) -> int:
         """Mails that all accounts together may send at this moment."""
         return sum(line.hour_left for line in self.accounts)
+
+    @property
+    def day_left(self) -> int:
+        """The same, were there no hourly limits."""
+        return sum(line.day_left for line in self.accounts)
 
 
 def monitoring() -> Monitoring:
@@ -144,13 +149,14 @@ def _accounts(names: dict[int, str], now: int) -> list[UserAccounts]:
 
 
 def _left(now: int) -> dict[int, tuple[int, int]]:
-    """What a user's active accounts may still send, by the hourly and by the daily limits."""
+    """What the accounts of a user that are switched on may still send, by the hourly and by the daily limits."""
     in_hour = Case(None, [(SmtpUsage.bucket > now - _HOUR - _BUCKET, SmtpUsage.taken)], 0)
     used = SmtpUsage.select(SmtpUsage.smtp_account_id, fn.SUM(in_hour), fn.SUM(SmtpUsage.taken))
     used = used.where(SmtpUsage.bucket > now - _DAY - _BUCKET).group_by(SmtpUsage.smtp_account_id)
     taken = {account_id: _whole(row) for account_id, *row in used.tuples()}
     found: dict[int, tuple[int, int]] = {}
-    for account in SmtpAccount.select().where(SmtpAccount.is_active):
+    same = SmtpServer.id == SmtpAccount.smtp_server_id
+    for account in SmtpAccount.select().join(SmtpServer, on=same).where(SmtpAccount.is_active & SmtpServer.is_active):
         hour, day = taken.get(account.id, (0, 0))
         day_left = max(0, account.daily_limit - day)
         hour_left = min(day_left, max(0, account.hourly_limit - hour))
