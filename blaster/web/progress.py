@@ -1,5 +1,114 @@
 """A started campaign: what it is doing and why it waits; pause, resume, cancel."""
 
-from flask import Blueprint
+import time
+from zlib import crc32
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from blaster import campaigns, progress
+from blaster.models.campaign_db import CampaignStatus
+from blaster.queue import control
+from blaster.web import htmx, supply, waiting
 
 bp = Blueprint("progress", __name__, url_prefix="/campaigns")
+
+# Seconds between two looks; a state that is not here has ended.
+REFRESH = {"staging": 2, "running": 2, "cancelling": 2, "waiting": 10, "paused": 10}
+COUNTS = ("sent", "failed", "unknown", "suppressed", "cancelled", "active", "pending")
+ACCOUNTS = 20  # shown; more would hide the errors below them
+
+
+@bp.get("/<int:campaign_id>")
+def show(campaign_id: int) -> ResponseReturnValue:
+    """The page of a started campaign; a draft is shown as it would be sent."""
+    campaign = campaigns.get_campaign(current_user.id, campaign_id)
+    if campaign.status.status == "draft":
+        return redirect(url_for("review.show", campaign_id=campaign_id), 303)
+    return render_template("campaigns/show.html", **_view(campaign))
+
+
+@bp.get("/<int:campaign_id>/progress")
+def fragment(campaign_id: int) -> ResponseReturnValue:
+    """The part that refreshes itself. `?status=`: what the page around it was made for."""
+    campaign = campaigns.get_campaign(current_user.id, campaign_id)
+    status = campaign.status.status
+    if status == "draft" or not htmx.is_htmx():
+        return redirect(url_for(".show", campaign_id=campaign_id), 303)
+    if request.args.get("status", status) != status:
+        # The buttons around the fragment change with the status.
+        return Response(status=204, headers={"HX-Refresh": "true"})
+    view = _view(campaign)
+    return (
+        htmx.not_modified() if htmx.unchanged(view["version"]) else render_template("campaigns/_progress.html", **view)
+    )
+
+
+def _view(campaign) -> dict:
+    status = campaign.status
+    lines = [line for line in supply.lines(current_user.id) if line.state != "inactive"]
+    state, reasons = _state(status, lines)
+    view = {
+        "state": state,
+        "reasons": reasons,
+        "counts": [(name, getattr(status, f"{name}_emails")) for name in COUNTS],
+        "lines": lines[:ACCOUNTS] if state in REFRESH else [],
+        "errors": _errors(status),
+        "seconds": REFRESH.get(state),
+    }
+    return view | {"campaign": campaign, "status": status, "version": _version(status, view)}
+
+
+def _version(status: CampaignStatus, view: dict) -> str:
+    """Changes with anything the fragment shows; every half minute too, as "goes on in 5 min" must not stand still."""
+    lines = [(line.account.id, line.state, line.left, line.budget.hour_used, line.until) for line in view["lines"]]
+    clock = int(time.time() // 30) if view["seconds"] else 0
+    return f"{crc32(repr((status.__data__, view['reasons'], lines, clock)).encode()):08x}"
+
+
+def _state(status: CampaignStatus, lines: list[supply.Line]) -> tuple[str, list[waiting.Reason]]:
+    """What people see: `running` with nothing that may be sent now is `waiting`, for these reasons."""
+    if status.status != "running" or status.active_emails or not status.pending_emails:
+        return status.status, []
+    if supply.shown_state("running", supply.total(lines)) == "waiting":
+        return "waiting", waiting.reasons(lines)
+    later = progress.next_attempt(current_user.id, status.campaign_id) or 0
+    if later > time.time() * 1000:
+        return "waiting", [
+            waiting.Reason("The mails that are left met a passing refusal and are tried again", 0, later)
+        ]
+    return "running", []
+
+
+def _errors(status: CampaignStatus) -> list:
+    if not status.failed_emails and not status.unknown_emails:
+        return []
+    return progress.last_errors(current_user.id, status.campaign_id)
+
+
+@bp.post("/<int:campaign_id>/pause")
+def pause(campaign_id: int) -> ResponseReturnValue:
+    """Server 2 decides, so that workers stop at once; the page mirrors it."""
+    control.pause(current_user.id, campaign_id)
+    return _changed(campaign_id, "paused", "Paused. Mails already on their way still arrive.")
+
+
+@bp.post("/<int:campaign_id>/resume")
+def resume(campaign_id: int) -> ResponseReturnValue:
+    """Go on where it stopped."""
+    state = control.resume(current_user.id, campaign_id)
+    return _changed(campaign_id, state, "The campaign goes on.")
+
+
+@bp.post("/<int:campaign_id>/cancel")
+def cancel(campaign_id: int) -> ResponseReturnValue:
+    """End it; the workers mark what was not sent."""
+    control.cancel(current_user.id, campaign_id)
+    return _changed(campaign_id, "cancelling", "Cancelled. What is not sent yet stays unsent.")
+
+
+def _changed(campaign_id: int, status: str, words: str) -> ResponseReturnValue:
+    campaigns.mirror(current_user.id, campaign_id, status)
+    flash(words, "success")
+    return htmx.redirect(url_for(".show", campaign_id=campaign_id))

@@ -1,10 +1,10 @@
 """The last look before a campaign starts: what goes to whom, what is missing, how long it takes."""
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from blaster import campaigns
+from blaster import campaigns, recipients
 from blaster.queue import control
 from blaster.web import htmx, supply
 
@@ -14,18 +14,18 @@ bp = Blueprint("review", __name__, url_prefix="/campaigns")
 @bp.get("/<int:campaign_id>/review")
 def show(campaign_id: int) -> ResponseReturnValue:
     """A draft as it would be sent; a started campaign is shown on its progress page."""
-    review = _review(campaign_id)
-    if review.campaign.status.status != "draft":
+    view = _view(campaign_id)
+    if view["review"].campaign.status.status != "draft":
         return redirect(url_for("progress.show", campaign_id=campaign_id), 303)
-    return render_template("campaigns/review.html", review=review)
+    return render_template("campaigns/review.html", **view)
 
 
 @bp.post("/<int:campaign_id>/start")
 def start(campaign_id: int) -> ResponseReturnValue:
     """Hand the campaign over to the workers, unless something is missing."""
-    review = _review(campaign_id)
-    if review.problems:
-        return render_template("campaigns/review.html", review=review), 422
+    view = _view(campaign_id)
+    if view["review"].problems:
+        return render_template("campaigns/review.html", **view), 422
     started = campaigns.start(current_user.id, campaign_id)
     content = {name: getattr(started, name) for name in control.CONTENT}
     control.open_campaign(current_user.id, campaign_id, started.list_id, started.stage_until, content)
@@ -33,6 +33,19 @@ def start(campaign_id: int) -> ResponseReturnValue:
     return htmx.redirect(url_for("progress.show", campaign_id=campaign_id))
 
 
-def _review(campaign_id: int):
-    accounts = [line.account for line in supply.lines(current_user.id) if line.state != "inactive"]
-    return campaigns.review(current_user.id, campaign_id, accounts=accounts)
+def _view(campaign_id: int) -> dict:
+    user_id = current_user.id
+    accounts = [line.account for line in supply.lines(user_id) if line.state != "inactive"]
+    warn_at = current_app.config["BLASTER"].campaigns_warning
+    review = campaigns.review(user_id, campaign_id, accounts=accounts, warn_at=warn_at)
+    list_id = review.campaign.list_id
+    return {
+        "review": review,
+        "list": recipients.get_list(user_id, list_id) if list_id else None,
+        "accounts": accounts,
+        "links": {
+            "accounts": url_for("servers.index"),
+            "list": url_for("imports.add", list_id=list_id) if list_id else "",
+            "edit": url_for("campaigns.edit", campaign_id=campaign_id),
+        },
+    }
