@@ -1,9 +1,9 @@
 """For administrators: how the installation fares. No address and no content of anybody's mail."""
 
-from flask import Blueprint, abort, render_template
+from flask import Blueprint, abort, current_app, render_template
 from flask_login import current_user
 
-from blaster import capacity as figures
+from blaster import capacity
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 
@@ -15,12 +15,16 @@ def _admins_only() -> None:
 
 
 @bp.get("/capacity")
-def capacity() -> str:
-    """Demand against supply, workers, queue."""
-    return render_template("admin/capacity.html", figures=figures.monitoring())
+def overview() -> str:
+    """Demand against supply, who works, how much is queued."""
+    return render_template("admin/capacity.html", **_view())
 
 
 @bp.get("/capacity/live")
 def live() -> str:
     """The same as a fragment that refreshes itself."""
-    return render_template("admin/_capacity.html", figures=figures.monitoring())
+    return render_template("admin/_capacity.html", **_view())
+
+
+def _view() -> dict:
+    return {"seen": capacity.monitoring(), "many": current_app.config["BLASTER"].campaigns_warning}
