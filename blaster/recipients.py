@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import BinaryIO
 
+from peewee import SQL
+
 from blaster import csv_import, db
 from blaster.csv_import import Refusal, Row
 from blaster.db import campaign_db
 from blaster.errors import Conflict, Invalid, NotFound
 from blaster.models.campaign_db import Campaign, CampaignStatus, Recipient, RecipientList
 
-CHUNK = 2_000
+CHUNK = 5_000
 REFUSED_SHOWN = 1_000
 _COLUMNS = (
     Recipient.user_id,
@@ -130,12 +132,13 @@ def import_csv(user_id: int, list_id: int, source: BinaryIO | str) -> ImportResu
     return result
 
 
-def _chunks(rows: Iterator[Row | Refusal], result: ImportResult) -> Iterator[list[Row]]:
-    while chunk := list(islice(rows, CHUNK)):
+def _chunks(sheet: Iterator[Row | Refusal], result: ImportResult) -> Iterator[list[Row]]:
+    while chunk := list(islice(sheet, CHUNK)):
         refused = [row for row in chunk if type(row) is Refusal]
         result.refused_count += len(refused)
         result.refused += refused[: REFUSED_SHOWN - len(result.refused)]
-        yield [row for row in chunk if type(row) is Row]
+        if rows := [row for row in chunk if type(row) is Row]:
+            yield rows
 
 
 def _store(user_id: int, list_id: int, rows: list[Row], result: ImportResult) -> None:
@@ -165,9 +168,9 @@ def _lock(user_id: int, list_id: int) -> None:
 
 def _stored(list_id: int, keys: list[str]) -> dict[str, str | None]:
     """The values of those addresses that are on the list already, as stored."""
-    rows = Recipient.select(Recipient.email_key, Recipient.fields).where(
-        (Recipient.list_id == list_id) & Recipient.email_key.in_(keys)
-    )
+    # Not `in_`: thousands of keys take peewee 7 us each, which is a fifth of the import.
+    among = SQL(f"email_key IN ({', '.join([campaign_db.param] * len(keys))})", keys)
+    rows = Recipient.select(Recipient.email_key, Recipient.fields).where((Recipient.list_id == list_id) & among)
     return dict(rows.tuples())
 
 

@@ -60,6 +60,11 @@ def test_refused_rows_are_listed_and_the_rest_is_imported(customers, monkeypatch
     assert [(row.line, row.original) for row in result.refused] == [(3, "nobody"), (4, "nobody"), (5, "nobody")]
 
 
+def test_rows_that_are_all_refused_leave_the_list_empty(customers, monkeypatch):
+    monkeypatch.setattr(recipients, "CHUNK", 2)
+    assert _counts(_import(customers, "email\n" + "nobody\n" * 5)) == (0, 0, 0, 5)
+
+
 def test_file_without_addresses_changes_nothing(customers):
     _import(customers, "email,name\nann@example.com,Ann\n")
     with pytest.raises(Invalid):
@@ -68,7 +73,8 @@ def test_file_without_addresses_changes_nothing(customers):
     assert (found.size, recipients.field_names(found)) == (1, ["name"])
 
 
-def test_size_is_true_when_an_import_breaks_off(customers):
+def test_size_is_true_when_an_import_breaks_off(customers, monkeypatch):
+    monkeypatch.setattr(recipients, "CHUNK", 1_000)
     rows = "".join(f"r{i}@example.com\n" for i in range(3_000))
     with pytest.raises(Invalid):
         recipients.import_csv(ALICE, customers.id, io.BytesIO(rows.encode() + b"x" * 2_000_000))
