@@ -207,7 +207,6 @@ def test_it_sends_only_what_may_run(databases, server, sink):
     with db.session(crm_db):
         CampaignControl.update(run_state="paused").execute()
     with worker(databases) as running:
-        wait_until(lambda: running.feeder is not None)
-        wait_until(lambda: running._due["publish"] > 0)
+        wait_until(lambda: running._due["publish"] > 0, what="at work")
     assert sink.records() == []
     assert statuses() == {"pending": 10}

@@ -34,11 +34,10 @@ class Process:
 
     def __init__(self, env: dict[str, str], name: str = "host", **changes):
         changes = {f"BLASTER_{key.upper()}": str(value) for key, value in changes.items()}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "blaster.workers", name],
-            env={**os.environ, **env, **changes},
-            stderr=open(f"{env['BLASTER_DATA_DIR']}/{name}.log", "a"),
-        )
+        with open(f"{env['BLASTER_DATA_DIR']}/{name}.log", "a") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "blaster.workers", name], env={**os.environ, **env, **changes}, stderr=log
+            )
 
     def signal(self, number: int) -> None:
         self.process.send_signal(number)

@@ -97,7 +97,7 @@ class Feeder:
         if found:
             self._marks[campaign_id] = claims.low_water(campaign_id, self._marks.get(campaign_id, 0))
         if lane.budget_left <= 0:
-            lane.rest(self._seconds_to_budget(pool, lane))
+            lane.budget_at = time.monotonic() + self._seconds_to_budget(pool, lane)
         elif found < limit:
             self._empty_until[campaign_id] = time.monotonic() + EMPTY_SECONDS
 

@@ -22,14 +22,19 @@ class Lane:
         self.seats = 0
         self.rate = FIRST_RATE
         self.budget_left = min(account.hourly_limit, account.daily_limit)  # as the last claim saw it
-        self.rest_until = 0.0  # monotonic seconds; inf: until the user acts
+        self.rest_until = 0.0  # its health: monotonic seconds; inf: until the user acts
+        self.budget_at = 0.0  # when there is budget again: monotonic seconds; inf: never with these limits
         self.is_failing = False  # the health table knows failures in a row
         self._idle: list[Session] = []
         self._opening = threading.Lock()
 
     def is_usable(self) -> bool:
-        """May mails be claimed and sent through it now?"""
+        """May what was claimed be sent through it now?"""
         return self.account.is_active and time.monotonic() >= self.rest_until
+
+    def may_claim(self) -> bool:
+        """Is it worth asking for more mails now?"""
+        return self.is_usable() and time.monotonic() >= self.budget_at
 
     def rest(self, seconds: float) -> None:
         """Send nothing for so long."""
@@ -37,7 +42,7 @@ class Lane:
 
     def wake(self) -> None:
         """Its limits or its health changed: ask the database again at once."""
-        self.rest_until = 0.0
+        self.rest_until = self.budget_at = 0.0
 
     def used_share(self) -> float:
         """How much of the smaller limit is used, for choosing the account with the most left; ties go to the idler."""

@@ -76,7 +76,7 @@ class ServerPool:
     def hungry_lane(self, full: int) -> Lane | None:
         """The usable account with fewer than `full` mails waiting that has used the least of its budget."""
         with self.lock:
-            lanes = [lane for lane in self.lanes.values() if lane.is_usable() and len(lane.rows) < full]
+            lanes = [lane for lane in self.lanes.values() if lane.may_claim() and len(lane.rows) < full]
             return min(lanes, key=lambda lane: (lane.used_share(), len(lane.rows)), default=None)
 
     def dispatch(self) -> None:

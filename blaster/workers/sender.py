@@ -43,7 +43,7 @@ class Sender:
             return
         try:
             self._ask()
-            while self._wait_for_grant() and not session.closed and session.sent < self.desk.settings.connection_mails:
+            while self._may_go_on(session) and self._wait_for_grant():
                 self._converse(session)
             self._measure_lane()
             if self._broken:
@@ -63,9 +63,7 @@ class Sender:
             self._conclude(mail.id, reply)
 
     def _mails(self, session: Session) -> Iterator[Mail]:
-        while self.desk.pulse.is_fresh() and self.lane.is_usable() and not self.pool.stopping:
-            if session.sent >= self.desk.settings.connection_mails:
-                return
+        while self._may_go_on(session):
             if not self._granted and not (self._asked and self._asked[1].done() and self._wait_for_grant()):
                 return
             row = self._granted.popleft()
@@ -73,6 +71,11 @@ class Sender:
             if mail is not None:
                 self._under_way[row.id] = row
                 yield mail
+
+    def _may_go_on(self, session: Session) -> bool:
+        if session.closed or session.sent >= self.desk.settings.connection_mails:
+            return False
+        return self.desk.pulse.is_fresh() and self.pool.is_usable() and self.lane.is_usable()
 
     def _build(self, row: Row) -> Mail | None:
         try:
@@ -124,8 +127,8 @@ class Sender:
         while not self._granted and self._asked is not None:
             rows, future = self._asked
             allowed = future.result()
-            self._granted.extend(row for row in rows if row.id in allowed)
-            self.desk.writer.settle(*(outcomes.released(row) for row in rows if row.id not in allowed))
+            self._granted.extend(row for row in rows if row in allowed)
+            self.desk.writer.settle(*(outcomes.released(row) for row in rows if row not in allowed))
             self._asked = None
             if len(self._granted) == len(rows) and not self.pool.stopping and self.lane.is_usable():
                 self._ask()

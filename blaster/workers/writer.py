@@ -47,7 +47,7 @@ class Writer:
         return not self._thread.is_alive()
 
     def intend(self, rows: list[Row]) -> Future:
-        """A Future of the ids that may be sent; see `claims.intend`."""
+        """A Future of the rows that may be sent; see `claims.intend`."""
         future: Future = Future()
         with self._changed:
             self._intents.append((rows, future))
