@@ -26,7 +26,7 @@ class Conversation(asyncio.BufferedProtocol):
         self.held: deque[bytes | None] = deque()
         self.due = 0.0
         self.login = ""
-        self.greeted = self.secure = self.closing = False
+        self.greeted = self.secure = self.upgrading = self.closing = False
         self.auth_step = None
         self.forget_mail()
 
@@ -56,6 +56,10 @@ class Conversation(asyncio.BufferedProtocol):
 
     def buffer_updated(self, size: int) -> None:
         self.buffer += self.sink.incoming[:size]
+        if not self.upgrading:
+            self.take()
+
+    def take(self) -> None:
         while self.buffer and not self.closing and (self.take_body() if self.in_body else self.take_command()):
             pass
         self.flush()
@@ -165,6 +169,7 @@ class Conversation(asyncio.BufferedProtocol):
         # What came in clear behind STARTTLS must not count as said inside TLS.
         self.buffer.clear()
         self.greeted = False
+        self.upgrading = True
         self.sink.spawn(self.upgrade())
 
     async def upgrade(self) -> None:
@@ -172,10 +177,13 @@ class Conversation(asyncio.BufferedProtocol):
             await asyncio.sleep(0.01)
         try:
             self.transport = await self.loop.start_tls(self.transport, self, self.sink.tls, server_side=True)
-            self.secure = True
         except OSError as error:
             self.transport.abort()
             self.connection_lost(error)
+            return
+        # A quick client's EHLO may be here already: before this line its answer would have gone out in clear text.
+        self.secure, self.upgrading = True, False
+        self.take()
 
     def auth(self, rest: bytes) -> None:
         mechanism, _, initial = rest.partition(b" ")
