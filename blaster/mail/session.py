@@ -13,12 +13,15 @@ AT_ONCE = 64 * 1024  # a larger message is sent before its final dot, not in one
 LOST_EARLIER = "the connection was lost before this mail was sent"
 
 _PATH = re.compile(r"[^\x00-\x20<>\x7f]+@[^\x00-\x20<>@\x7f]+")
-_BARE = re.compile(rb"\r\n|\r|\n")
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One message for one recipient. `data` is a complete RFC 5322 message with CRLF line ends, not dot-stuffed."""
+    """One message for one recipient.
+
+    `data` is a complete RFC 5322 message, not dot-stuffed. Every CR and LF in it must be part of a CRLF (a bare one may
+    end the message early at some servers, "SMTP smuggling"): compile.py guarantees it, and looking again costs 10 µs.
+    """
 
     id: int
     sender: str
@@ -130,6 +133,8 @@ class Session:
         return None
 
     def _envelope_replies(self) -> Reply | None:
+        if not self.closed and self._wire.accepts_envelope():
+            return None
         mail, rcpt, data = (self._read(phase, self._timeout) for phase in ("mail", "rcpt", "data"))
         if mail.code // 100 == 2 and rcpt.code // 100 == 2:
             return None if data.code // 100 == 3 else self._refused(data)
@@ -271,9 +276,7 @@ class Session:
 
 
 def _stuffed(data: bytes) -> bytes:
-    """As it goes over the wire: no bare CR or LF (SMTP smuggling), dots doubled (RFC 5321 section 4.5.2)."""
-    if data.count(b"\n") != (pairs := data.count(b"\r\n")) or data.count(b"\r") != pairs:
-        data = _BARE.sub(b"\r\n", data)
+    """With dots doubled (RFC 5321 section 4.5.2) and a line end at the end."""
     if not data.endswith(b"\r\n"):
         data += b"\r\n"
     if b"\r\n." in data:
