@@ -1,4 +1,4 @@
-"""Campaigns of a user: drafts are written, reviewed, started; after the start this side mirrors what Server 2 decides."""
+"""Campaigns of a user: drafts are written, reviewed, started; from then on this side mirrors Server 2."""
 
 import re
 
