@@ -32,8 +32,8 @@ def started(tmp_path):
         said = ""
         while "Blaster is at" not in said:
             line = process.stderr.readline()
-            assert line, said
             said += line
+            assert line and "ended with code" not in line, said
         yield process, port, said
         process.kill()
 
