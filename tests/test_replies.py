@@ -1,5 +1,10 @@
 """What replies mean. The texts are made up after the rules, not taken from anywhere."""
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -114,3 +119,17 @@ def test_whom_a_class_speaks_of():
     assert [name for name in replies.CLASSES if replies.is_campaign_scope(name)] == ["message"]
     assert all(sum(scope(name) for scope in scopes) <= 1 for name in replies.CLASSES)
     assert replies.is_account_scope("account-auth") and not replies.is_account_scope("soft")
+
+
+def test_the_scorer_counts_right_and_wrongly_hard_replies(tmp_path):
+    cases = [
+        "text\texpect\tstage",
+        "550 5.1.1 unknown\thard\trcpt",
+        '550 5.1.1 "odd\tblock\tany',
+        "421 busy\tsoft|block\tany",
+    ]
+    (tmp_path / "smtp_replies").mkdir()
+    (tmp_path / "smtp_replies" / "replies.tsv").write_text("\n".join(cases) + "\n", encoding="utf-8")
+    script = Path(__file__).parent.parent / "scripts" / "bench" / "corpus.py"
+    run = subprocess.run([sys.executable, script, tmp_path, "--json"], capture_output=True, text=True, check=True)
+    assert json.loads(run.stdout) == {"replies.cases": 3, "replies.right": 0.6667, "replies.wrong_hard": 1}

@@ -9,6 +9,7 @@ from blaster.mail.idn import ascii_domain
 
 DOT_TIMEOUT = 600  # seconds for the reply to the final dot, RFC 5321 section 4.5.3.2.6
 IDLE_CHECK = 5.0  # seconds of silence after which a kept connection must prove that it is alive
+ALIVE_TIMEOUT = 5  # ... and seconds that it has for that
 AT_ONCE = 64 * 1024  # a larger message is sent before its final dot, not in one piece with it
 LOST_EARLIER = "the connection was lost before this mail was sent"
 
@@ -120,12 +121,12 @@ class Session:
         reset = b"RSET\r\n" if self._transaction_open else b""
         self._write(b"".join((reset, *self._envelope(mail))))
         if reset:
-            self._reset_reply()
+            self._reset_reply(self._timeout)
         return self._envelope_replies()
 
     def _step_by_step(self, mail: Mail) -> Reply | None:
         if self._transaction_open:
-            self._reset()
+            self._reset(self._timeout)
         for phase, command, good in zip(("mail", "rcpt", "data"), self._envelope(mail), (2, 2, 3), strict=True):
             reply = self._ask(phase, command, self._timeout)
             if reply.code // 100 != good:
@@ -155,18 +156,18 @@ class Session:
         self._transaction_open = True
         return reply
 
-    def _reset(self) -> None:
+    def _reset(self, timeout: float) -> None:
         self._write(b"RSET\r\n")
-        self._reset_reply()
+        self._reset_reply(timeout)
 
-    def _reset_reply(self) -> None:
-        if self._read("mail", self._timeout).code // 100 != 2:
+    def _reset_reply(self, timeout: float) -> None:
+        if self._read("mail", timeout).code // 100 != 2:
             self._drop()
         self._transaction_open = False
 
     def _alive(self) -> bool:
         if not self.closed and time.monotonic() - self.idle_since > IDLE_CHECK:
-            self._reset()
+            self._reset(min(self._timeout, ALIVE_TIMEOUT))
         return not self.closed
 
     def _finish(self, mail: Mail, following: Mail | None, before_dot: Callable[[Mail], None]) -> Reply:

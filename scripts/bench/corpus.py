@@ -1,8 +1,11 @@
-"""Score the classifiers against a folder of real cases with known answers.
+#!/usr/bin/env python3
+"""Scores the classifiers against a folder of real cases with known answers.
 
-    python3 scripts/bench/corpus.py DIR [--json] [--wrong]
+  python3 scripts/bench/corpus.py DIR            the figures as a table
+  python3 scripts/bench/corpus.py DIR --json     the figures as JSON
+  python3 scripts/bench/corpus.py DIR --wrong    and the cases that came out wrong
 
-DIR/smtp_replies/replies.tsv: a header line, then text, expect (acceptable classes, a|b), stage, tab separated.
+DIR/smtp_replies/replies.tsv: a header line, then text, expect (acceptable classes, a|b) and stage, tab separated.
 """
 
 import argparse
@@ -12,38 +15,42 @@ import re
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from blaster.mail.replies import classify
-from blaster.mail.session import Reply
+import _venv
 
 CODE = re.compile(r"(\d{3})[ -]?")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dir", type=Path, help="folder with smtp_replies/")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    parser.add_argument("--wrong", action="store_true", help="list the cases that came out wrong")
-    arguments = parser.parse_args()
-    figures, wrong = score_replies(arguments.dir / "smtp_replies" / "replies.tsv")
-    if arguments.json:
+def main():
+    options = parser().parse_args()
+    _venv.enter()
+    figures, wrong = score_replies(options.dir / "smtp_replies" / "replies.tsv")
+    if options.json:
         print(json.dumps(figures, indent=1))
-        return 0
+        return
     for name, value in figures.items():
         print(f"{name:24} {value}")
-    if arguments.wrong:
-        for line in wrong:
-            print(line)
-    return 0
+    if options.wrong:
+        print(*wrong, sep="\n")
 
 
-def score_replies(path: Path) -> tuple[dict[str, float], list[str]]:
+def parser():
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("dir", type=Path, metavar="DIR", help="folder with smtp_replies/")
+    made.add_argument("--json", action="store_true", help="print the figures as JSON")
+    made.add_argument("--wrong", action="store_true", help="list the cases that came out wrong")
+    return made
+
+
+def score_replies(path):
     """The figures, and a line for each reply whose class is not among the acceptable ones."""
+    from blaster.mail.replies import classify
+
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-    results = [(classify(reply_of(row)), row["expect"].split("|"), row) for row in rows]
-    wrong = [(got, expected, row["text"]) for got, expected, row in results if got not in expected]
+    results = [(classify(reply_of(row)), row["expect"].split("|"), row["text"]) for row in rows]
+    wrong = [(got, expected, text) for got, expected, text in results if got not in expected]
     figures = {
         "replies.cases": len(rows),
         "replies.right": round(1 - len(wrong) / len(rows), 4) if rows else 0.0,
@@ -52,11 +59,13 @@ def score_replies(path: Path) -> tuple[dict[str, float], list[str]]:
     return figures, [f"{got} for {'|'.join(expected)}: {text}" for got, expected, text in wrong]
 
 
-def reply_of(row: dict[str, str]) -> Reply:
-    """The case as transport would have read it; its stage `any` stays an unknown phase."""
+def reply_of(row):
+    """The case as transport would have read it; its stage `any` stays a phase that is not known."""
+    from blaster.mail.session import Reply
+
     code = CODE.match(row["text"])
     return Reply(row["stage"], int(code[1]) if code else -1, row["text"][code.end() :] if code else row["text"])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
