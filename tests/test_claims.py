@@ -46,7 +46,7 @@ def test_what_is_settled_stays_charged_and_what_is_released_is_not(account, hold
     running_campaign()
     rows, _ = claim(account, hold, limit=20)
     granted = claims.intend(rows[:10])
-    assert granted == {row.id for row in rows[:10]}
+    assert granted == set(rows[:10])
     assert claims.settle(sent(rows[:10])) == 10
     back = [Outcome(row, "pending") for row in rows[10:]]
     assert claims.settle(back) == 10
@@ -67,7 +67,7 @@ def test_settling_twice_changes_nothing(account, hold):
 def test_an_intent_repeated_after_a_lost_answer_is_granted_again(account, hold):
     running_campaign()
     rows, _ = claim(account, hold)
-    assert claims.intend(rows) == claims.intend(rows) == {row.id for row in rows}
+    assert claims.intend(rows) == claims.intend(rows) == set(rows)
     assert_books_balance()
 
 

@@ -1,7 +1,7 @@
 """The rows of the queue on their way: claim (with its budget), intent, outcome.
 
 Lock order in every transaction: lease, control, account, rows, usage, tally. All that happens to a row is guarded by
-the token of the lease under which it was claimed, and each transaction can run twice.
+the id of its claim (one lease may claim a row again and again), and each transaction can run twice.
 """
 
 import json
@@ -17,17 +17,23 @@ from blaster.queue import control, leases, quota, tally
 from blaster.queue.leases import Hold
 
 _COLUMNS = (Mail.id, Mail.campaign_id, Mail.email, Mail.fields, Mail.attempts, Mail.email_key)
+_SETTLED = (
+    *(Mail.status, Mail.due_at, Mail.attempts, Mail.bucket, Mail.lease_token),
+    *(Mail.reply_class, Mail.smtp_code, Mail.smtp_text),
+)
+_UNSETTLED = ("claimed", "sending", "unknown")
 
 
 class Fenced(Exception):
     """The lease is no longer ours: stop sending for this server at once."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Row:
-    """A claimed mail, as the sender needs it."""
+    """A claimed mail, as the sender needs it. The same mail claimed again is another row."""
 
     id: int
+    claim_id: int
     campaign_id: int
     server_id: int
     account_id: int
@@ -62,14 +68,14 @@ def claim(user_id: int, server_id: int, account_id: int, campaign_id: int, hold:
         now = db.now(crm_db)
         if not leases.are_held([hold], now):
             raise Fenced(hold.name)
-        if not control.are_running([campaign_id], user_id):
-            return [], 0
+        is_running = control.are_running([campaign_id], user_id)
         account = _lock_account(user_id, server_id, account_id)
-        if account is None:
+        budget = quota.left(account, now) if account else 0
+        # The COMMIT whose answer was lost; a pause since then must not hide from us what is ours to give back.
+        if done := _claimed(campaign_id, hold, claim_id):
+            return [_row(claim_id, server_id, account_id, hold, row) for row in done], budget
+        if not (is_running and account):
             return [], 0
-        if done := _claimed(campaign_id, hold, claim_id):  # the COMMIT whose answer was lost
-            return [_row(server_id, account_id, hold, row) for row in done], quota.left(account, now)
-        budget = quota.left(account, now)
         found = _find(campaign_id, min(limit, budget), now, mark)
         rows = _suppress(user_id, campaign_id, server_id, found, now)
         if rows:
@@ -85,7 +91,7 @@ def claim(user_id: int, server_id: int, account_id: int, campaign_id: int, hold:
             ).where(Mail.id.in_(ids)).execute()
             quota.charge([(account_id, bucket, len(rows))])
             tally.add(campaign_id, server_id, {"pending": -len(rows), "active": len(rows)})
-        return [_row(server_id, account_id, hold, row) for row in rows], budget - len(rows)
+        return [_row(claim_id, server_id, account_id, hold, row) for row in rows], budget - len(rows)
 
     return db.transaction(crm_db, work)
 
@@ -106,10 +112,10 @@ def next_due(campaign_id: int) -> int | None:
     return row[0] if row else None
 
 
-def intend(rows: Iterable[Row]) -> set[int]:
-    """Mark claimed rows as `sending` before the first byte of DATA; returns the ids that may be sent.
+def intend(rows: Iterable[Row]) -> set[Row]:
+    """Mark claimed rows as `sending` before the first byte of DATA; returns those that may be sent.
 
-    Checks lease, token and run state under share locks: no intent follows a committed pause. What is not returned stays
+    Checks lease, claim and run state under share locks: no intent follows a committed pause. What is not returned stays
     claimed and is to be given back by `settle`.
     """
     rows = list(rows)
@@ -118,72 +124,61 @@ def intend(rows: Iterable[Row]) -> set[int]:
         now = db.now(crm_db)
         held = leases.are_held({row.hold for row in rows}, now)
         running = control.are_running({row.campaign_id for row in rows})
-        allowed = [row for row in rows if row.hold in held and row.campaign_id in running]
-        return _mark_sending({row.id: row.hold.token for row in allowed}, now)
+        return _mark_sending([row for row in rows if row.hold in held and row.campaign_id in running], now)
 
     return db.transaction(crm_db, work) if rows else set()
 
 
-def _mark_sending(tokens: dict[int, int], now: int) -> set[int]:
-    bucket = quota.bucket_of(now)
-    ours = [row for row in _locked_rows(tokens) if row[2] == tokens[row[0]]]
-    fresh = [row for row in ours if row[1] == "claimed" and quota.may_move(row[4], now)]
-    for token in {row[2] for row in fresh}:
-        ids = [row[0] for row in fresh if row[2] == token]
-        Mail.update(status="sending", due_at=now, bucket=bucket).where(Mail.id.in_(ids)).execute()
-    quota.charge(_moves(((account, old, bucket) for *_, account, old in fresh)))
-    # `sending` with our token: an earlier COMMIT of this intent whose answer was lost.
-    return {row[0] for row in fresh} | {row[0] for row in ours if row[1] == "sending"}
+def _mark_sending(rows: list[Row], now: int) -> set[Row]:
+    found = _locked(rows)
+    fresh = [(row, bucket) for row, status, bucket in found if status == "claimed" and quota.may_move(bucket, now)]
+    bucket_now = quota.bucket_of(now)
+    if fresh:
+        ids = [row.id for row, _ in fresh]
+        Mail.update(status="sending", due_at=now, bucket=bucket_now).where(Mail.id.in_(ids)).execute()
+    quota.move((row.account_id, bucket, bucket_now) for row, bucket in fresh)
+    # `sending` already: an earlier COMMIT of this intent whose answer was lost.
+    return {row for row, _ in fresh} | {row for row, status, _ in found if status == "sending"}
 
 
 def settle(outcomes: Iterable[Outcome]) -> int:
     """Write what became of claimed rows; returns how many were still ours to write.
 
-    A worker that was declared dead and still learns the truth may settle what became `unknown` meanwhile.
+    A worker that was declared dead and still learns the truth may settle what became `unknown` meanwhile; once the
+    campaign has ended, nothing becomes pending any more.
     """
-    outcomes = {outcome.row.id: outcome for outcome in outcomes}
+    outcomes = {outcome.row: outcome for outcome in outcomes}
 
     def work():
-        found = [
-            (row, outcomes[row[0]])
-            for row in _locked_rows(outcomes)
-            if row[2] == outcomes[row[0]].row.hold.token and row[1] in ("claimed", "sending", "unknown")
-        ]
+        again = {outcome.row.campaign_id for outcome in outcomes.values() if outcome.status == "pending"}
+        ended = again - control.are_open(again)
+        found = [(outcomes[row], status, bucket) for row, status, bucket in _locked(outcomes) if status in _UNSETTLED]
+        found = [each for each in found if each[0].status != "pending" or each[0].row.campaign_id not in ended]
         _write(found, db.now(crm_db))
         return len(found)
 
     return db.transaction(crm_db, work) if outcomes else 0
 
 
-def _write(pairs: list, now: int) -> None:
+def _write(found: list[tuple[Outcome, str, int]], now: int) -> None:
     bucket_now = quota.bucket_of(now)
     rows, moves, changes = [], [], {}
-    for (row_id, status, _, account, bucket), outcome in pairs:
-        charged = outcome.status in ("sent", "unknown")
-        new_bucket = bucket_now if charged else None
-        due_at = max(outcome.due_at, now)
+    for outcome, status, bucket in found:
+        row, new_bucket = outcome.row, bucket_now if outcome.status in ("sent", "unknown") else None
+        # Without a token: a journal, shorter than its lease, would take it for a mail that was never sent.
+        token = None if outcome.status == "unknown" else row.hold.token
         reply = (outcome.reply_class, outcome.code, outcome.text and outcome.text[:300])
-        rows.append((row_id, outcome.status, due_at, outcome.attempts, new_bucket, *reply))
-        moves.append((account, bucket, new_bucket))
-        change = changes.setdefault((outcome.row.campaign_id, outcome.row.server_id), Counter())
+        due_at = max(outcome.due_at, now)
+        rows.append((row.id, outcome.status, due_at, outcome.attempts, new_bucket, token, *reply))
+        moves.append((row.account_id, bucket, new_bucket))
+        change = changes.setdefault((row.campaign_id, row.server_id), Counter())
         change[tally.column_of(status)] -= 1
         change[tally.column_of(outcome.status)] += 1
-    columns = (Mail.status, Mail.due_at, Mail.attempts, Mail.bucket, Mail.reply_class, Mail.smtp_code, Mail.smtp_text)
     if rows:
-        db.update_rows(Mail, columns, rows)
-    quota.charge(_moves(moves))
+        db.update_rows(Mail, _SETTLED, rows)
+    quota.move(moves)
     for campaign_id, server_id in sorted(changes):
         tally.add(campaign_id, server_id, changes[campaign_id, server_id])
-
-
-def _moves(moves: Iterable[tuple]) -> list[tuple[int, int, int]]:
-    """Ledger changes for (account, old bucket, new bucket); None: no charge before or after."""
-    changes = Counter()
-    for account, old, new in moves:
-        if old != new:
-            changes[account, old] -= 1
-            changes[account, new] += 1
-    return [(account, bucket, n) for (account, bucket), n in changes.items() if bucket is not None]
 
 
 def _lock_account(user_id: int, server_id: int, account_id: int) -> SmtpAccount | None:
@@ -226,12 +221,16 @@ def _claimed(campaign_id: int, hold: Hold, claim_id: int) -> list[tuple]:
     return list(Mail.select(*_COLUMNS).where(mine & (Mail.claim_id == claim_id)).tuples())
 
 
-def _row(server_id: int, account_id: int, hold: Hold, row: tuple) -> Row:
+def _row(claim_id: int, server_id: int, account_id: int, hold: Hold, row: tuple) -> Row:
     row_id, campaign_id, email, fields, attempts, _ = row
-    return Row(row_id, campaign_id, server_id, account_id, hold, email, json.loads(fields) if fields else {}, attempts)
+    fields = json.loads(fields) if fields else {}
+    return Row(row_id, claim_id, campaign_id, server_id, account_id, hold, email, fields, attempts)
 
 
-def _locked_rows(ids) -> list[tuple]:
-    """(id, status, token, account, bucket) of these rows, locked in the order of their ids."""
-    columns = (Mail.id, Mail.status, Mail.lease_token, Mail.smtp_account_id, Mail.bucket)
-    return list(db.locked(Mail.select(*columns).where(Mail.id.in_(list(ids))).order_by(Mail.id)).tuples())
+def _locked(rows: Iterable[Row]) -> list[tuple[Row, str, int | None]]:
+    """(row, status, bucket) of those that nobody claimed since, locked in the order of their ids."""
+    claimed = {(row.id, row.claim_id): row for row in rows}
+    ids = [row_id for row_id, _ in claimed]
+    query = Mail.select(Mail.id, Mail.claim_id, Mail.status, Mail.bucket).where(Mail.id.in_(ids)).order_by(Mail.id)
+    found = ((claimed.get((row_id, claim_id)), *state) for row_id, claim_id, *state in db.locked(query).tuples())
+    return [each for each in found if each[0]]

@@ -9,6 +9,7 @@ from blaster.models.crm_db import CampaignContent, CampaignControl, Mail
 from blaster.queue import quota, tally
 
 SLICE = 1_000
+OPEN = ("staging", "running", "paused", "cancelling")
 CONTENT = ("subject", "sender_name", "sender_email", "reply_to", "html", "text")
 
 
@@ -94,8 +95,17 @@ def open_controls(*states: str) -> list[CampaignControl]:
 
 def are_running(campaign_ids, user_id: int | None = None) -> set[int]:
     """Those that run now, locked in share mode: a pause waits for the caller's transaction and then holds."""
+    return _in_states(("running",), campaign_ids, user_id)
+
+
+def are_open(campaign_ids) -> set[int]:
+    """Those that have not ended, locked in share mode: none ends before the caller's transaction does."""
+    return _in_states(OPEN, campaign_ids) if campaign_ids else set()
+
+
+def _in_states(states: tuple, campaign_ids, user_id: int | None = None) -> set[int]:
     query = CampaignControl.select(CampaignControl.campaign_id).where(
-        CampaignControl.campaign_id.in_(sorted(campaign_ids)) & (CampaignControl.run_state == "running")
+        CampaignControl.campaign_id.in_(sorted(campaign_ids)) & CampaignControl.run_state.in_(states)
     )
     if user_id is not None:
         query = query.where(CampaignControl.user_id == user_id)
@@ -119,7 +129,7 @@ def close_cancelled(campaign_id: int) -> bool:
             ids = [row[0] for row in rows]
             changed = {"status": "cancelled", "due_at": db.now(crm_db), "bucket": None}
             Mail.update(**changed).where(Mail.id.in_(ids)).execute()
-            quota.charge(_given_back(rows))
+            quota.move((account_id, bucket, None) for _, _, account_id, bucket in rows)
             pending = sum(status == "pending" for _, status, _, _ in rows)
             changes = {"pending": -pending, "active": pending - len(rows), "cancelled": len(rows)}
             tally.add(campaign_id, 0, changes)
@@ -134,11 +144,3 @@ def close_cancelled(campaign_id: int) -> bool:
         return True
 
     return db.transaction(crm_db, work)
-
-
-def _given_back(rows) -> list[tuple[int, int, int]]:
-    charged: dict = {}
-    for _, status, account_id, bucket in rows:
-        if status == "claimed" and bucket is not None:
-            charged[account_id, bucket] = charged.get((account_id, bucket), 0) - 1
-    return [(account_id, bucket, n) for (account_id, bucket), n in charged.items()]

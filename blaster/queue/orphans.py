@@ -5,12 +5,11 @@ from collections import Counter
 from blaster import db
 from blaster.db import crm_db
 from blaster.models.crm_db import CampaignControl, Lease, Mail
-from blaster.queue import leases, quota, tally
+from blaster.queue import control, leases, quota, tally
 from blaster.queue.claims import Row
 from blaster.queue.leases import Hold
 
 SLICE = 1_000
-_UNFINISHED = ("staging", "running", "paused", "cancelling")
 
 
 def recover(hold: Hold) -> Counter:
@@ -18,6 +17,7 @@ def recover(hold: Hold) -> Counter:
 
     `unknown` rows keep token and charge, so that a worker that was only asleep can still settle them.
     """
+    leases.end(hold)
     done = _recover({hold.token})
     leases.release(hold)
     return done
@@ -25,11 +25,14 @@ def recover(hold: Hold) -> Counter:
 
 def in_doubt(hold: Hold, server_id: int) -> list[Row]:
     """Rows of a dead worker that are `sending`, or `unknown` since; for its journal to settle."""
-    columns = (Mail.id, Mail.campaign_id, Mail.smtp_account_id, Mail.email, Mail.attempts)
+    columns = (Mail.id, Mail.claim_id, Mail.campaign_id, Mail.smtp_account_id, Mail.email, Mail.attempts)
     with db.session(crm_db):
         doubtful = Mail.campaign_id.in_(_unfinished()) & Mail.status.in_(("sending", "unknown"))
         rows = Mail.select(*columns).where(doubtful & (Mail.lease_token == hold.token)).tuples()
-        return [Row(row, campaign, server_id, account, hold, email, {}, n) for row, campaign, account, email, n in rows]
+        return [
+            Row(row_id, claim_id, campaign_id, server_id, account_id, hold, email, {}, attempts)
+            for row_id, claim_id, campaign_id, account_id, email, attempts in rows
+        ]
 
 
 def sweep() -> Counter:
@@ -55,7 +58,7 @@ def _recover(tokens: set[int]) -> Counter:
 
 
 def _unfinished() -> list[int]:
-    query = CampaignControl.select(CampaignControl.campaign_id).where(CampaignControl.run_state.in_(_UNFINISHED))
+    query = CampaignControl.select(CampaignControl.campaign_id).where(CampaignControl.run_state.in_(control.OPEN))
     return [campaign_id for (campaign_id,) in query.tuples()]
 
 
@@ -69,10 +72,18 @@ def _recover_slice(campaign_id: int, tokens: set[int]) -> Counter:
     now = db.now(crm_db)
     _set(claimed, status="pending", due_at=now, bucket=None)
     _set(sending, status="unknown", due_at=now, reply_class="unknown", smtp_text="The worker died while sending.")
-    given_back = Counter((account_id, bucket) for _, _, account_id, bucket in claimed)
-    quota.charge([(account_id, bucket, -n) for (account_id, bucket), n in given_back.items()])
+    quota.move((account_id, bucket, None) for _, _, account_id, bucket in claimed)
+    _charge_now(sending, now)
     tally.add(campaign_id, 0, {"active": -len(rows), "pending": len(claimed), "unknown": len(sending)})
     return Counter(pending=len(claimed), unknown=len(sending)) if rows else Counter()
+
+
+def _charge_now(rows, now: int) -> None:
+    """The server may have taken them at any moment since their intent: at the last one they count longest."""
+    bucket_now = quota.bucket_of(now)
+    rows = [row for row in rows if quota.may_move(row[3], now)]
+    _set(rows, bucket=bucket_now)
+    quota.move((account_id, bucket, bucket_now) for _, _, account_id, bucket in rows)
 
 
 def _set(rows, **values) -> None:

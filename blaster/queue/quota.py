@@ -4,6 +4,7 @@ A mail is charged to a bucket of five minutes in the transaction that claims it.
 of it lies in the window, so an edge can only make us send less. The charge moves along with the row's last step.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -111,6 +112,15 @@ def left(account: SmtpAccount, now: int) -> int:
 def may_move(bucket: int, now: int) -> bool:
     """True while a charge in this bucket still counts, so that moving it to now takes nothing new."""
     return _counts(bucket, HOUR, now)
+
+
+def move(moves: Iterable[tuple[int, int | None, int | None]]) -> None:
+    """Move the charges of single mails: (account, bucket it is in, bucket it belongs in); None: no charge."""
+    changes: Counter = Counter()
+    for account_id, old, new in moves:
+        changes[account_id, old] -= 1
+        changes[account_id, new] += 1
+    charge((account_id, bucket, n) for (account_id, bucket), n in changes.items() if bucket is not None)
 
 
 def charge(changes: Iterable[tuple[int, int, int]]) -> None:
