@@ -110,6 +110,7 @@ def read(path: Path) -> Notes:
             notes.holds.append(Hold(name, int(token)))
         elif kind == "D":
             notes.dotted.add(int(rest))
+            notes.replies.pop(int(rest), None)  # the reply to an earlier attempt
         elif kind == "R":
             mail_id, code, text = rest.split(" ", 2)
             notes.replies[int(mail_id)] = Reply("dot", int(code), text)
