@@ -110,7 +110,7 @@ def transaction(database, work: Callable):
     pause = 0.02
     while True:
         try:
-            with database.connection_context(), database.atomic():
+            with session(database), database.atomic():
                 return work()
         except (peewee.PeeweeException, pymysql.MySQLError, sqlite3.Error, MaxConnectionsExceeded) as error:
             if not is_transient(error):
@@ -125,9 +125,18 @@ def transaction(database, work: Callable):
 
 @contextmanager
 def session(database):
-    """A connection for reads or single statements, given back at the end; may be nested."""
-    with database.connection_context():
+    """A connection for reads or single statements, given back at the end; may be nested.
+
+    Not peewee's connection_context: when a transaction inside replaces a broken connection, that one fails at its end.
+    """
+    if not database.is_closed():
         yield
+        return
+    database.connect()
+    try:
+        yield
+    finally:
+        database.close()
 
 
 def is_transient(error: BaseException) -> bool:
