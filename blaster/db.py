@@ -149,6 +149,14 @@ def is_transient(error: BaseException) -> bool:
     return number in _TRANSIENT if number else "locked" in str(error) or "busy" in str(error)
 
 
+def is_outage(error: BaseException) -> bool:
+    """True for what a database throws while it is away or overloaded: not our mistake, and worth trying again."""
+    if isinstance(error, Unavailable):
+        return True
+    thrown = (peewee.PeeweeException, pymysql.MySQLError, sqlite3.Error, MaxConnectionsExceeded)
+    return isinstance(error, thrown) and is_transient(error)
+
+
 def is_full(error: BaseException) -> bool:
     """True where the disk or the table space is full: nothing may be sent until it is mended."""
     return _number(error) in {1114, 1021, 28} or "disk is full" in str(error) or "disk I/O" in str(error)

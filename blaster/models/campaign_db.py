@@ -1,9 +1,9 @@
 """Server 1, "campaign": what people see and edit. Names of tables and columns are those of the operator's guide."""
 
-from peewee import BigAutoField, BigIntegerField, BooleanField, CharField, IntegerField, Model
+from peewee import BigIntegerField, BooleanField, CharField, IntegerField, Model
 
 from blaster.db import campaign_db
-from blaster.models.fields import Instant, KeyText, LongText, Word, default
+from blaster.models.fields import Id, Instant, KeyText, LongText, Word, default
 
 
 class CampaignModel(Model):
@@ -13,7 +13,7 @@ class CampaignModel(Model):
 
 
 class User(CampaignModel):
-    id = BigAutoField()
+    id = Id()
     email = KeyText(unique=True)
     name = CharField(120, **default(""))
     password_hash = CharField(255)
@@ -28,7 +28,7 @@ class User(CampaignModel):
 
 
 class RecipientList(CampaignModel):
-    id = BigAutoField()
+    id = Id()
     user_id = BigIntegerField(index=True)
     name = CharField(120)
     field_names = LongText(null=True)  # JSON array: the extra columns that were imported
@@ -40,7 +40,7 @@ class RecipientList(CampaignModel):
 
 
 class Recipient(CampaignModel):
-    id = BigAutoField()
+    id = Id()
     user_id = BigIntegerField()
     list_id = BigIntegerField()
     email = CharField(254)
@@ -58,7 +58,7 @@ class Recipient(CampaignModel):
 
 
 class Campaign(CampaignModel):
-    campaign_id = BigAutoField()
+    campaign_id = Id()
     user_id = BigIntegerField()
     list_id = BigIntegerField(null=True)
     name = CharField(120)

@@ -1,7 +1,6 @@
 """Server 2, "crm": what the workers use. Names of tables and columns are those of the operator's guide."""
 
 from peewee import (
-    BigAutoField,
     BigIntegerField,
     BooleanField,
     CharField,
@@ -12,7 +11,7 @@ from peewee import (
 )
 
 from blaster.db import crm_db
-from blaster.models.fields import Instant, KeyText, LongText, Word, default
+from blaster.models.fields import Id, Instant, KeyText, LongText, Word, default
 
 
 class CrmModel(Model):
@@ -22,7 +21,7 @@ class CrmModel(Model):
 
 
 class SmtpServer(CrmModel):
-    id = BigAutoField()
+    id = Id()
     user_id = BigIntegerField(index=True)
     name = CharField(120, **default(""))
     host = CharField(255)
@@ -37,7 +36,7 @@ class SmtpServer(CrmModel):
 
 
 class SmtpAccount(CrmModel):
-    id = BigAutoField()
+    id = Id()
     user_id = BigIntegerField()
     smtp_server_id = BigIntegerField()
     email = CharField(254)  # the from address, and the login unless `login` is set
@@ -90,7 +89,7 @@ class SmtpUsage(CrmModel):
 class Mail(CrmModel):
     """One row per recipient of a campaign: the only truth about what was sent."""
 
-    id = BigAutoField()
+    id = Id()
     user_id = BigIntegerField()
     campaign_id = BigIntegerField()
     recipient_id = BigIntegerField()
@@ -174,7 +173,7 @@ class CampaignTally(CrmModel):
 
 
 class Suppression(CrmModel):
-    id = BigAutoField()
+    id = Id()
     user_id = BigIntegerField()
     email = CharField(254, **default(""))
     email_key = KeyText()

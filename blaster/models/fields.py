@@ -3,6 +3,17 @@
 import peewee
 
 
+class Id(peewee.BigAutoField):
+    """A number that is never given out twice. SQLite would reuse those of deleted rows, and with them what other tables
+    still say about the old row."""
+
+    def ddl(self, ctx):
+        nodes = super().ddl(ctx)
+        if ctx.state.field_types.get(self.field_type) == "INTEGER":  # SQLite
+            nodes.nodes.append(peewee.SQL("AUTOINCREMENT"))
+        return nodes
+
+
 class Instant(peewee.BigIntegerField):
     """Milliseconds since 1970, UTC, by the database's clock (a DATETIME drops zone and microseconds on MariaDB)."""
 

@@ -3,11 +3,9 @@
 import logging
 import secrets
 
-import peewee
 from flask import Flask, flash, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from playhouse.pool import MaxConnectionsExceeded
 from werkzeug.exceptions import HTTPException
 
 from blaster import db
@@ -32,8 +30,6 @@ def register(app: Flask) -> None:
     app.register_error_handler(CSRFError, _csrf)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(db.Unavailable, _unavailable)
-    app.register_error_handler(MaxConnectionsExceeded, _unavailable)
-    app.register_error_handler(peewee.PeeweeException, _database)
     app.register_error_handler(Exception, _crash)
 
 
@@ -79,11 +75,9 @@ def _unavailable(error: Exception) -> ResponseReturnValue:
     return _page(503, "One moment, please", text, **{"Retry-After": "5"})
 
 
-def _database(error: peewee.PeeweeException) -> ResponseReturnValue:
-    return _unavailable(error) if db.is_transient(error) else _crash(error)
-
-
 def _crash(error: Exception) -> ResponseReturnValue:
+    if db.is_outage(error):
+        return _unavailable(error)
     error_id = secrets.token_hex(4)
     log.error("error %s: %s %s", error_id, request.method, request.path, exc_info=error)
     return _page(500, "Something broke", f"It was written to the log as error {error_id}. Please try again.")

@@ -82,7 +82,8 @@ class Sender:
             skeleton = self.desk.messages.get(row.campaign_id)
             address = self.lane.account.email
             now = time.time_ns() // 1_000_000
-            data = skeleton.render(row_id=row.id, email=row.email, fields=row.fields, from_address=address, now=now)
+            fields = {**row.fields, "email": row.email}
+            data = skeleton.render(row_id=row.id, email=row.email, fields=fields, from_address=address, now=now)
             return Mail(row.id, skeleton.sender(address), row.email, data)
         except Exception as error:
             # One recipient's values must not stop the others.

@@ -1,0 +1,109 @@
+"""Who may import whom (ARCHITECTURE.md). A failure names the file, the import and the rule."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parent.parent
+BLASTER = PROJECT / "blaster"
+
+# What each part may import of the others; a part may always import itself. Modules that are not named are tenant
+# modules and the like ("tenant"), which do not import each other.
+PURE = {"config", "errors", "vault", "addresses", "forecast", "supervisor", "csv_import", "review"}
+MAY_IMPORT = {
+    "config": set(),
+    "errors": set(),
+    "vault": {"errors"},
+    "addresses": {"errors"},
+    "csv_import": {"addresses", "errors", "mail"},
+    "review": {"mail", "errors"},
+    "supervisor": set(),
+    "mail": {"config", "addresses"},
+    "db": {"config"},
+    "models": {"db"},
+    "schema": {"db", "models"},
+    "migrations": {"models", "db"},
+    "boot": {"config", "db", "vault", "schema"},
+    "tenant": {"config", "db", "models", "mail", "vault", "addresses", "errors", "csv_import", "review"},
+    "queue": {"config", "db", "models", "errors"},
+    "web": None,
+    "workers": None,
+    "demo": None,
+}
+NEVER = {"web": {"workers", "demo"}, "workers": {"web", "demo"}, "demo": {"web", "workers"}}
+ONLY_IN = {
+    "flask": {"web"},
+    "flask_login": {"web"},
+    "flask_wtf": {"web"},
+    "wtforms": {"web"},
+    "threading": {"workers", "supervisor"},
+    "concurrent": {"workers", "supervisor"},
+    "socket": {"mail/transport.py", "workers/orchestrator.py"},  # the latter for the host's name
+    "smtplib": {"mail/transport.py"},
+    "peewee": {"db", "models", "migrations", "schema", "queue", "tenant"},
+    "pymysql": {"db"},
+    "sqlite3": {"db"},
+}
+NAMED = set(MAY_IMPORT) - {"tenant"}
+
+
+def sources() -> list[Path]:
+    return sorted(path for path in BLASTER.rglob("*.py") if "static" not in path.parts)
+
+
+def part_of(path: Path) -> str:
+    first = path.relative_to(BLASTER).parts[0].removesuffix(".py")
+    return first if first in NAMED else "tenant"
+
+
+def imports(path: Path) -> set[str]:
+    """Full names of all that a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def part_imported(name: str) -> str | None:
+    parts = name.split(".")
+    if parts[0] != "blaster" or len(parts) < 2:
+        return None
+    if parts[1] in NAMED:
+        return parts[1]
+    return "tenant" if (BLASTER / f"{parts[1]}.py").exists() else None
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(BLASTER)))
+def test_imports_follow_the_house_rules(path):
+    here = part_of(path)
+    allowed = MAY_IMPORT[here]
+    for name in imports(path):
+        there = part_imported(name)
+        if there is None or (there == here and here != "tenant"):
+            continue
+        own = name.split(".")[1] == path.stem
+        assert own or allowed is None or there in allowed, f"{path.name} ({here}) must not import {name} ({there})"
+        assert there not in NEVER.get(here, ()), f"{here} must not import {there}: they meet in the database only"
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(BLASTER)))
+def test_libraries_stay_in_their_rooms(path):
+    relative = str(path.relative_to(BLASTER))
+    for name in imports(path):
+        rooms = ONLY_IN.get(name.split(".")[0])
+        assert rooms is None or part_of(path) in rooms or relative in rooms, f"{relative} must not import {name}"
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(BLASTER)))
+def test_only_config_reads_the_environment(path):
+    if path.name != "config.py":
+        assert "os.environ" not in path.read_text(), f"{path.name}: add a setting to config.py instead"
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(BLASTER)))
+def test_modules_stay_small(path):
+    assert len(path.read_text().splitlines()) <= 300, f"{path.name}: split it by what it is about"
