@@ -57,11 +57,12 @@ def _version(view: dict) -> str:
     return f"{crc32(repr((seen, view['supply'], view['queued'], view['rate'])).encode()):08x}"
 
 
-def _steps(view: dict) -> dict[str, bool]:
-    lists = recipients.list_lists(current_user.id)
+def _steps(view: dict) -> dict[str, bool | int]:
+    """What is done already; `server`: the id of the newest one, 0 for none."""
+    owned = servers.list_servers(current_user.id)
     return {
-        "server": bool(servers.list_servers(current_user.id)),
-        "account": view["supply"].active > 0,
-        "list": any(found.size for found in lists),
+        "server": owned[-1].id if owned else 0,
+        "account": view["supply"].accounts > 0,
+        "list": any(found.size for found in recipients.list_lists(current_user.id)),
         "campaign": view["count"] > 0,
     }

@@ -1,7 +1,10 @@
 """How numbers, sizes and instants look; instants are milliseconds UTC and appear in the user's time zone."""
 
+import hashlib
 import time
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from flask import Flask, current_app
@@ -13,38 +16,24 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 def register(app: Flask) -> None:
     """Install the filters, and the version that lets browsers keep static files for a year."""
-    for name in (number, percent, size, duration, ago, until, instant, clock, plural):
+    for name in (number, size, plural, duration, instant, ago, clock):
         app.add_template_filter(name)
     app.url_defaults(_with_version)
 
 
 def _with_version(endpoint: str, values: dict) -> None:
     if endpoint == "static":
-        path = f"{current_app.static_folder}/{values['filename']}"
-        values.setdefault("v", _versions.get(path) or _versions.setdefault(path, _version(path)))
+        values.setdefault("v", _version(f"{current_app.static_folder}/{values['filename']}"))
 
 
-_versions: dict[str, str] = {}
-
-
+@cache
 def _version(path: str) -> str:
-    import hashlib
-
-    with open(path, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()[:8]
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:8]
 
 
 def number(value: int | float | None) -> str:
     """12,345"""
     return f"{round(value or 0):,}"
-
-
-def percent(part: int, whole: int) -> str:
-    """Whole per cent, never 100 % before it is all, never 0 % when there is something."""
-    share = 100 * part / whole if whole else 0
-    if 0 < share < 1:
-        return "<1%"
-    return f"{int(share)}%"
 
 
 def size(count: int) -> str:
@@ -72,12 +61,20 @@ def duration(seconds: int | float) -> str:
     return f"{seconds} s"
 
 
-def instant(ms: int | None, pattern: str = "") -> Markup | str:
+def instant(ms: int | None) -> Markup | str:
     """`24 Nov, 14:05` as a `<time>` that carries the exact moment; a dash for none."""
     if not ms:
         return "–"
     moment = _local(ms)
-    return _tag(moment, moment.strftime(pattern) if pattern else _short(moment))
+    return _tag(moment, _short(moment))
+
+
+def ago(ms: int | None) -> Markup | str:
+    """`3 min ago` as a `<time>`; the date after a day."""
+    seconds = time.time() - (ms or 0) / 1000
+    if seconds >= _DAY:
+        return instant(ms)
+    return _tag(_local(ms), "just now" if seconds < _MINUTE else f"{duration(seconds // _MINUTE * _MINUTE)} ago")
 
 
 def clock(ms: int | None) -> Markup | str:
@@ -87,32 +84,6 @@ def clock(ms: int | None) -> Markup | str:
     moment = _local(ms)
     same_day = moment.date() == datetime.now(moment.tzinfo).date()
     return _tag(moment, moment.strftime("%H:%M") if same_day else _short(moment))
-
-
-def ago(ms: int | None) -> Markup | str:
-    """`3 min ago`, as a `<time>`; the date after a week."""
-    if not ms:
-        return "–"
-    seconds = time.time() - ms / 1000
-    if seconds >= 7 * _DAY:
-        return instant(ms)
-    return _tag(_local(ms), "just now" if seconds < 10 else f"{_one_unit(seconds)} ago")
-
-
-def until(ms: int | None) -> Markup | str:
-    """`in 12 min`, as a `<time>`; `now` when it has passed."""
-    if not ms:
-        return "–"
-    seconds = ms / 1000 - time.time()
-    return _tag(_local(ms), "now" if seconds <= 0 else f"in {duration(seconds)}")
-
-
-def _one_unit(seconds: float) -> str:
-    return (
-        duration(seconds).rsplit(" ", 2)[0]
-        if seconds >= _MINUTE and duration(seconds).count(" ") > 1
-        else duration(seconds)
-    )
 
 
 def _local(ms: int) -> datetime:
