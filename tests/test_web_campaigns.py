@@ -120,3 +120,10 @@ def test_a_draft_is_deleted(alice):
     campaign_id = draft_of(alice)
     assert alice.post(f"/campaigns/{campaign_id}/delete").location == "/campaigns"
     assert campaigns.list_campaigns(alice.user_id) == []
+
+
+def test_the_editor_opens_without_a_list(alice):
+    page = alice.get("/campaigns/new")
+    assert page.status_code == 200
+    assert "No lists yet." in page.text
+    assert 'href="/lists/new"' in page.text

@@ -5,7 +5,8 @@ import pytest
 from blaster import campaigns, db, progress, recipients, servers
 from blaster.db import crm_db
 from blaster.models.crm_db import CampaignControl, Mail, SmtpUsage
-from blaster.queue import control, quota, staging, tally
+from blaster.queue import control, health, quota, staging, tally
+from blaster.web import supply, waiting
 from tests.test_web_campaigns import add_account, draft_of
 
 
@@ -179,8 +180,21 @@ def test_it_says_which_limit_waits_until_when(alice):
     campaign_id = started(alice)
     use_up(account)
     page = alice.get(f"/campaigns/{campaign_id}").text
-    assert "The hourly limit is used up." in page
-    assert re.search(r"Goes on at <time datetime=", page)
+    assert re.search(r"The hourly limit is used up \(1 account\), until <time datetime=", page)
+    assert re.search(r"Goes on by itself at <time datetime=", page)
+
+
+def test_an_account_goes_on_when_both_its_health_and_its_limits_let_it(alice):
+    account = add_account(alice)
+    use_up(account)
+    health.record_failure(alice.user_id, account.smtp_server_id, account.id, "account-rate", "421 slow down")
+    (line,) = supply.lines(alice.user_id)
+    assert line.state == "cooling"
+    (reason,) = waiting.reasons([line])
+    assert reason.until == line.budget.next_at > line.until
+    health.record_failure(alice.user_id, account.smtp_server_id, account.id, "account-auth", "535 no")
+    (reason,) = waiting.reasons(supply.lines(alice.user_id))
+    assert reason.until == 0
 
 
 def test_it_says_so_when_no_account_is_switched_on(alice):
@@ -197,7 +211,7 @@ def test_mails_that_wait_for_another_try_are_the_reason(alice):
         Mail.update(due_at=db.now(crm_db) + 600_000).where(Mail.campaign_id == campaign_id).execute()
     page = alice.get(f"/campaigns/{campaign_id}").text
     assert "tried again" in page
-    assert "Goes on at" in page
+    assert "Goes on by itself at" in page
 
 
 def test_unknown_mails_are_explained(alice):

@@ -26,4 +26,9 @@ def reasons(lines: Iterable[Line]) -> list[Reason]:
 
 
 def _first(lines: list[Line]) -> int:
-    return min((line.until for line in lines if line.until), default=0)
+    return min(filter(None, map(_free_at, lines)), default=0)
+
+
+def _free_at(line: Line) -> int:
+    """Both its health and its limits must let it; 0 where one of them never does by itself."""
+    return max(line.until, line.budget.next_at) if line.until and line.budget.next_at else 0
