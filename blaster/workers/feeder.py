@@ -14,7 +14,7 @@ from blaster.workers.pool import ServerPool
 
 log = logging.getLogger(__name__)
 
-CLAIM_SECONDS = 5.0  # claim what an account sends in this time, so that pauses and suppressions act soon …
+CLAIM_SECONDS = 2.0  # claim what an account sends in this time, so that pauses and suppressions act soon …
 SMALLEST = 10  # … but no fewer mails than this
 EMPTY_SECONDS = 1.0  # a campaign that had nothing to claim is not asked again before
 
@@ -57,11 +57,12 @@ class Feeder:
         if not pool.is_usable():
             return False
         campaign_id = self._next_campaign(pool.server.user_id)
-        lane = pool.hungry_lane(full=self._batch // 2) if campaign_id else None
-        if lane is None or len(lane.rows) >= max(SMALLEST, lane.rate * CLAIM_SECONDS / 2):
+        stock = max(SMALLEST, min(self._batch, int(pool.rate() * CLAIM_SECONDS)))
+        lane = pool.hungry_lane(full=stock / 2) if campaign_id else None
+        if lane is None:
             return False
         self._messages.load(campaign_id)
-        limit = self._limit(pool, lane, campaign_id)
+        limit = min(stock, self._share(pool, campaign_id))
         try:
             rows, lane.budget_left = claims.claim(
                 pool.server.user_id,
@@ -88,10 +89,9 @@ class Feeder:
         self._turns[user_id] += 1
         return ready[self._turns[user_id] % len(ready)] if ready else None
 
-    def _limit(self, pool: ServerPool, lane: Lane, campaign_id: int) -> int:
-        """Smaller towards the end, so that equal accounts end with equal numbers."""
-        share = math.ceil(tally.counts(campaign_id)["pending"] / (2 * len(pool.lanes)))
-        return max(SMALLEST, min(self._batch, int(lane.rate * CLAIM_SECONDS), share))
+    def _share(self, pool: ServerPool, campaign_id: int) -> int:
+        """Half of an account's share of what is left: smaller towards the end, so that equal accounts end equal."""
+        return max(SMALLEST, math.ceil(tally.counts(campaign_id)["pending"] / (2 * len(pool.lanes))))
 
     def _note(self, pool: ServerPool, lane: Lane, campaign_id: int, found: int, limit: int) -> None:
         if found:

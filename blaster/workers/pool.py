@@ -73,11 +73,21 @@ class ServerPool:
         """May this server be used now?"""
         return not self.stopping and self.server.is_active and time.monotonic() >= self._rest_until
 
-    def hungry_lane(self, full: int) -> Lane | None:
+    def rate(self) -> float:
+        """Mails a second of an average account: by its own speed the fast one would get them all."""
+        with self.lock:
+            return sum(lane.rate for lane in self.lanes.values()) / max(1, len(self.lanes))
+
+    def hungry_lane(self, full: float) -> Lane | None:
         """The usable account with fewer than `full` mails waiting that has used the least of its budget."""
         with self.lock:
             lanes = [lane for lane in self.lanes.values() if lane.may_claim() and len(lane.rows) < full]
             return min(lanes, key=lambda lane: (lane.used_share(), len(lane.rows)), default=None)
+
+    def is_needed_elsewhere(self) -> bool:
+        """Does another account wait for a connection? Then a sender leaves its own after a group."""
+        with self.lock:
+            return any(lane.rows and not lane.seats and lane.is_usable() for lane in self.lanes.values())
 
     def dispatch(self) -> None:
         """Start as many senders as the waiting mails are worth."""

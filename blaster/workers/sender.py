@@ -131,7 +131,7 @@ class Sender:
             self._granted.extend(row for row in rows if row in allowed)
             self.desk.writer.settle(*(outcomes.released(row) for row in rows if row not in allowed))
             self._asked = None
-            if len(self._granted) == len(rows) and not self.pool.stopping and self.lane.is_usable():
+            if len(self._granted) == len(rows) and not self.pool.is_needed_elsewhere():
                 self._ask()
         return bool(self._granted)
 
