@@ -82,6 +82,10 @@ def test_rows_that_cannot_be_taken_are_shown_with_line_and_reason(alice, htmx):
     assert '<td class="number">3</td>' in answer.text
     assert "not an address" in answer.text
     assert "<b>Bob</b>" not in answer.text
+    if htmx:
+        assert answer.headers["HX-Retarget"] == "#import-result"
+    else:
+        assert "not an address,&lt;b&gt;Bob" in answer.text  # still in the form
     assert addresses(alice, list_id) == ["ada@example.com", "grace@example.com"]
 
 

@@ -25,16 +25,13 @@ def add(list_id: int) -> ResponseReturnValue:
     if result and not result.refused_count:
         flash(_words(result), "success")
         return htmx.redirect(url_for("recipients.show", list_id=list_id))
-    fragment = "lists/_result.html" if result else f"lists/_{sent}.html"
-    page = render_template(
-        fragment if htmx.is_htmx() else "lists/import.html",
-        list_id=list_id,
-        list=found,
-        result=result,
-        words=_words(result) if result else "",
-        **forms,
-    )
-    return page, 422 if request.method == "POST" and result is None else 200
+    view = {"list": found, "list_id": list_id, "result": result, "words": result and _words(result), **forms}
+    if result and htmx.is_htmx():
+        # Above both forms, which stay as they are: the rows can be mended and sent once more.
+        headers = {"HX-Retarget": "#import-result", "HX-Reswap": "outerHTML show:window:top"}
+        return render_template("lists/_result.html", **view), headers
+    page = render_template(f"lists/_{sent}.html" if htmx.is_htmx() else "lists/import.html", **view)
+    return page, 422 if request.method == "POST" and not result else 200
 
 
 def _words(result: ImportResult) -> str:
