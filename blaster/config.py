@@ -39,6 +39,8 @@ class Settings:
     connection_mails: int = 500  # a connection is closed after so many
     upload_limit: int = 100 * 1024 * 1024
     tls_ca_file: str = ""
+    clock_speed: float = 1.0  # for trials only: the databases' clock runs that much faster …
+    clock_origin: int = 0  # … from this instant on (ms since 1970)
 
 
 def load(env: Mapping[str, str] | None = None) -> Settings:
@@ -64,6 +66,7 @@ def load(env: Mapping[str, str] | None = None) -> Settings:
 _PLAIN = (
     "host port secure_cookies migration_batch worker_batch status_update_every status_update_seconds loop_delay"
     " campaigns_warning lease_seconds smtp_timeout connection_mails upload_limit tls_ca_file"
+    " clock_speed clock_origin"
 ).split()
 
 

@@ -24,6 +24,7 @@ campaign_db = peewee.DatabaseProxy()
 crm_db = peewee.DatabaseProxy()
 
 _retry_seconds = 5.0
+_clock_speed, _clock_origin = 1.0, 0
 
 # 1205 lock wait timeout (rolls back the statement only), 1213 deadlock, 1020 record changed (snapshot isolation),
 # 1305 "savepoint does not exist" (how a deadlock inside a nested transaction surfaces), 1040 too many connections,
@@ -49,8 +50,9 @@ class _SQLite(peewee.SqliteDatabase):
 
 def connect(settings, *, connections: int = 24, retry_seconds: float = 5.0) -> None:
     """Bind both databases. `retry_seconds`: how long `transaction` goes on: short in the web, long in workers."""
-    global _retry_seconds
+    global _retry_seconds, _clock_speed, _clock_origin
     _retry_seconds = retry_seconds
+    _clock_speed, _clock_origin = settings.clock_speed, settings.clock_origin
     campaign_db.initialize(_open(settings.campaign_url, connections, synchronous="NORMAL"))
     # A committed intent must survive a power loss, or people get a second mail: FULL on Server 2.
     crm_db.initialize(_open(settings.crm_url, connections, synchronous="FULL"))
@@ -93,11 +95,25 @@ def _real(database):
 
 def now(database) -> int:
     """The database's clock: milliseconds since 1970, UTC. Every instant we store is such a number."""
+    return _clock_origin + int((_read_clock(database) - _clock_origin) * _clock_speed)
+
+
+def _read_clock(database) -> int:
     if is_sqlite(database):
         return time.time_ns() // 1_000_000
     # Not UNIX_TIMESTAMP(NOW(3)): it goes through the session's zone, which has an hour twice a year.
     query = "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000"
     return database.execute_sql(query).fetchone()[0]
+
+
+def seconds(milliseconds: float) -> float:
+    """How long so many milliseconds of the databases' clock take here."""
+    return milliseconds / 1000 / _clock_speed
+
+
+def milliseconds(seconds: float) -> int:
+    """How far the databases' clock goes in so many seconds here."""
+    return int(seconds * 1000 * _clock_speed)
 
 
 def transaction(database, work: Callable):

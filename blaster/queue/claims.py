@@ -45,14 +45,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a row: `status` sent, failed, unknown, or pending again (not before `due_at`, 0 = at once)."""
+    """What became of a row: `status` sent, failed, unknown, or pending again (after `delay` ms)."""
 
     row: Row
     status: str
     reply_class: str | None = None
     code: int | None = None
     text: str | None = None
-    due_at: int = 0
+    delay: int = 0
     attempts: int = 0
 
 
@@ -102,14 +102,6 @@ def low_water(campaign_id: int, mark: int) -> int:
     with db.session(crm_db):
         first = Mail.select(Mail.id).where(_untried(campaign_id, mark)).order_by(Mail.id).limit(1).tuples().first()
     return first[0] - 1 if first else mark
-
-
-def next_due(campaign_id: int) -> int | None:
-    """When the next row of the campaign is due; None when none waits."""
-    with db.session(crm_db):
-        waiting = (Mail.campaign_id == campaign_id) & (Mail.status == "pending")
-        row = Mail.select(Mail.due_at).where(waiting).order_by(Mail.due_at).limit(1).tuples().first()
-    return row[0] if row else None
 
 
 def intend(rows: Iterable[Row]) -> set[Row]:
@@ -168,8 +160,7 @@ def _write(found: list[tuple[Outcome, str, int]], now: int) -> None:
         # Without a token: a journal, shorter than its lease, would take it for a mail that was never sent.
         token = None if outcome.status == "unknown" else row.hold.token
         reply = (outcome.reply_class, outcome.code, outcome.text and outcome.text[:300])
-        due_at = max(outcome.due_at, now)
-        rows.append((row.id, outcome.status, due_at, outcome.attempts, new_bucket, token, *reply))
+        rows.append((row.id, outcome.status, now + outcome.delay, outcome.attempts, new_bucket, token, *reply))
         moves.append((row.account_id, bucket, new_bucket))
         change = changes.setdefault((row.campaign_id, row.server_id), Counter())
         change[tally.column_of(status)] -= 1

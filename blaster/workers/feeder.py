@@ -107,4 +107,4 @@ class Feeder:
         budget = quota.budgets(pool.server.user_id, now).get(lane.account.id)
         if budget is None or budget.left:
             return 1.0
-        return math.inf if budget.next_at is None else (budget.next_at - now) / 1000
+        return math.inf if budget.next_at is None else db.seconds(budget.next_at - now)

@@ -40,7 +40,7 @@ class Orchestrator:
         self.settings = settings
         self.owner = f"{name or socket.gethostname()}:{os.getpid()}:{int(time.time())}"
         self._own_name = f"worker:{self.owner}"  # its lease is what makes the process count as alive
-        self.ttl = int(settings.lease_seconds * 1000)
+        self.ttl = db.milliseconds(settings.lease_seconds)
         self.journals = settings.data_dir / "journal"
         self.stop = threading.Event()
         self._ended = threading.Event()

@@ -13,7 +13,7 @@ ACCOUNT = {"account-auth", "account-limit", "account-rate", "account-temp", "sen
 SERVER = {"too-many-recipients", "protocol"}
 
 
-def outcome_of(row: Row, reply: Reply, now: int) -> Outcome:
+def outcome_of(row: Row, reply: Reply) -> Outcome:
     """The row's next state. Only what is about the recipient counts as an attempt; lost after the dot is unknown."""
     reply_class = class_of(reply)
     said = {"reply_class": reply_class, "code": reply.code, "text": reply.text}
@@ -22,7 +22,7 @@ def outcome_of(row: Row, reply: Reply, now: int) -> Outcome:
     if reply_class in ("hard", "block", "smtputf8"):
         return Outcome(row, "failed", **said, attempts=row.attempts + 1)
     if reply_class == "soft" or reply_class == "protocol":
-        return _deferred(row, said, now)
+        return _deferred(row, said)
     return Outcome(row, "pending", **said, attempts=row.attempts)
 
 
@@ -48,10 +48,10 @@ def unbuildable(row: Row, reason: str) -> Outcome:
     return Outcome(row, "failed", "message", None, reason, attempts=row.attempts)
 
 
-def _deferred(row: Row, said: dict, now: int) -> Outcome:
+def _deferred(row: Row, said: dict) -> Outcome:
     attempts = row.attempts + 1
     if attempts >= ATTEMPTS:
         said["text"] = f"Gave up after {attempts} attempts: {said['text']}"
         return Outcome(row, "failed", **said, attempts=attempts)
     pause = 5 * MINUTE * 3**row.attempts
-    return Outcome(row, "pending", **said, due_at=now + int(pause * random.uniform(1, 1.2)), attempts=attempts)
+    return Outcome(row, "pending", **said, delay=int(pause * random.uniform(1, 1.2)), attempts=attempts)

@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from blaster import db
 from blaster.config import Settings
 from blaster.mail.session import Reply
 from blaster.mail.transport import Endpoint
@@ -171,10 +172,10 @@ class ServerPool:
     def _failed(self, lane: Lane, account_id: int, reply_class: str, text: str) -> None:
         at_once, _ = health.COOLING.get(reply_class, (math.inf, math.inf))
         if account_id == health.SERVER:
-            self._rest_until = time.monotonic() + at_once / 1000
+            self._rest_until = time.monotonic() + db.seconds(at_once)
             lanes = list(self.lanes.values())
         else:
-            lane.rest(at_once / 1000)
+            lane.rest(db.seconds(at_once))
             lanes = [lane]
         for each in lanes:
             each.is_failing = True
@@ -217,4 +218,4 @@ def _signature(account: SmtpAccount) -> tuple:
 
 def _rest(row: SmtpHealth | None, now: int) -> float:
     until = health.usable_at(row, now)
-    return math.inf if until is None else time.monotonic() + (until - now) / 1000
+    return math.inf if until is None else time.monotonic() + db.seconds(until - now)

@@ -1,7 +1,6 @@
 """Brings back what dead workers held: their leases' rows, and what their journals know of mails in doubt."""
 
 import logging
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,10 +33,9 @@ def recover_expired() -> None:
 
 
 def _outcomes(notes: Notes, hold: Hold) -> Iterator[Outcome]:
-    now = time.time_ns() // 1_000_000
     for row in orphans.in_doubt(hold, int(hold.name.partition(":")[2])):
         if row.id in notes.replies:
-            yield outcomes.outcome_of(row, notes.replies[row.id], now)
+            yield outcomes.outcome_of(row, notes.replies[row.id])
         elif row.id in notes.dotted:
             yield outcomes.in_doubt(row)
         else:

@@ -99,7 +99,7 @@ class Sender:
         row = self._under_way.pop(mail_id)
         if reply.phase == "dot" and reply.code > 0:
             self.desk.journal.reply(mail_id, reply)
-        outcome = outcomes.outcome_of(row, reply, time.time_ns() // 1_000_000)
+        outcome = outcomes.outcome_of(row, reply)
         self.desk.writer.settle(outcome)
         reply_class = outcome.reply_class
         if reply_class == "sent":
