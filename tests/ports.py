@@ -1,9 +1,5 @@
-"""A free TCP port on the loopback address."""
+"""A free TCP port on the loopback address, as the lab finds one."""
 
-import socket
+from scripts.lab.ports import free_port
 
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+__all__ = ["free_port"]

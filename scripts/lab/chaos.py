@@ -1,0 +1,128 @@
+"""Breaks things, one event of the plan after another, and keeps account of the doubt that each may rightly leave."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from blaster import db
+from blaster.db import crm_db
+from blaster.models.crm_db import Lease, Mail
+from blaster.queue import control
+from blaster.supervisor import Child
+from scripts.lab import hosts
+from scripts.lab.evidence import row_of
+from scripts.lab.hosts import Host
+from scripts.lab.plan import Event, Plan
+from scripts.lab.sinks import SinkProcess
+from scripts.lab.tenants import Tenant
+
+DOWN_LEASES = (0.3, 1.5)  # how many times the lease a host stays away
+STOP_LEASES = 1.5  # how many times the lease a stopped process sleeps
+SETTLE_SECONDS = 0.1  # for what a process had under way with the database when it was stopped
+AWAKE_SECONDS = 2.0  # for what a process has to tell when it wakes
+PAUSE_SECONDS = 1.0
+
+
+class Chaos:
+    """`strike` an event; `tend` all the time. `done` counts what was broken, `doubt` the mails it may leave unknown."""
+
+    def __init__(self, plan: Plan, running: list[Host], sinks: list[SinkProcess], database, tenants: list[Tenant]):
+        self.plan, self.hosts, self.sinks, self.database, self.tenants = plan, running, sinks, database, tenants
+        self.done, self.doubt = Counter(), Counter()
+        self.late: list[str] = []  # mails whose intent followed a pause
+        self._chance = plan.random("chaos")
+        self._ports = {sink.port for sink in sinks}
+        self._paused: list[tuple[float, Callable[[], None]]] = []
+        self._asleep_until = 0.0
+
+    def strike(self, event: Event) -> bool:
+        """False when there is nothing to break right now: try again."""
+        victims = [child for host in self.hosts for child in host.running()]
+        if not victims:
+            return False
+        victim = victims[int(event.luck * len(victims))]
+        act = {
+            "kill": lambda: self._kill(victim),
+            "host": lambda: self._go_down(self._host_of(victim)),
+            "machine": lambda: self._go_down(self._host_of(victim), with_disk=True),
+            "stop": lambda: self._stop(victim),
+            "term": victim.ask_to_stop,
+            "pause": lambda: self._pause(self.tenants[int(event.luck * len(self.tenants))]),
+            "cut": lambda: self.done.update(connections=self.database.cut(self._chance)),
+            "restart": lambda: self.database.restart(self._chance),
+        }[event.kind]
+        act()
+        self.done[event.kind] += 1
+        return True
+
+    def tend(self) -> None:
+        """Resume what was paused long enough."""
+        due = [each for each in self._paused if each[0] <= time.monotonic()]
+        self._paused = [each for each in self._paused if each not in due]
+        for _, resume in due:
+            resume()
+
+    def is_over(self) -> bool:
+        """Nobody sleeps, no host is down, no campaign is paused any more."""
+        awake = not self._paused and time.monotonic() > self._asleep_until
+        return awake and all(host.is_whole() for host in self.hosts)
+
+    def _host_of(self, child: Child) -> Host:
+        return next(host for host in self.hosts if child in host.children)
+
+    def _kill(self, victim: Child) -> None:
+        self._freeze([victim])
+        victim.process.kill()
+        victim.process.wait()
+
+    def _freeze(self, victims: list[Child]) -> None:
+        """Stopped first, so that what is counted is what dies."""
+        for victim in victims:
+            hosts.freeze(victim)
+        self.doubt["connections open at kills"] += sum(hosts.open_connections(each, self._ports) for each in victims)
+
+    def _go_down(self, host: Host, *, with_disk: bool = False) -> None:
+        if with_disk:
+            for victim in host.running():
+                hosts.freeze(victim)
+            time.sleep(SETTLE_SECONDS)
+            self.doubt["under way at crashes of machines"] += _sending_by(host.name)
+        else:
+            self._freeze(host.running())
+        host.go_down(self._chance.uniform(*DOWN_LEASES) * self.plan.lease_seconds, with_disk=with_disk)
+
+    def _stop(self, victim: Child) -> None:
+        seconds = STOP_LEASES * self.plan.lease_seconds
+        hosts.freeze(victim)
+        hosts.thaw_after(victim, seconds)
+        self._asleep_until = time.monotonic() + seconds + AWAKE_SECONDS
+
+    def _pause(self, tenant: Tenant) -> None:
+        """Once a pause is committed, only mails whose intent came before may still arrive."""
+        control.pause_if_running(tenant.user_id, tenant.campaign_id, "")
+        if control.state(tenant.user_id, tenant.campaign_id).run_state != "paused":
+            return
+        before = _with_intent(tenant.campaign_id)
+        since = time.time_ns() // 1_000_000
+
+        def resume() -> None:
+            records = (record for sink in self.sinks for record in sink.records() if record.time_ms > since)
+            mine = (record for record in records if record.campaign == str(tenant.campaign_id))
+            self.late += [record.recipient for record in mine if row_of(record) not in before]
+            control.resume(tenant.user_id, tenant.campaign_id)
+
+        self._paused.append((time.monotonic() + PAUSE_SECONDS, resume))
+
+
+def _sending_by(host: str) -> int:
+    """A plain read: on SQLite, one of the stopped processes may be the one that writes."""
+    with db.session(crm_db):
+        tokens = Lease.select(Lease.token).where(Lease.owner.startswith(f"{host}:"))
+        return Mail.select().where((Mail.status == "sending") & Mail.lease_token.in_(tokens)).count()
+
+
+def _with_intent(campaign_id: int) -> set[int]:
+    """Ids of mails that may be on their way: `unknown` ones too, a stopped worker may still send them."""
+    possible = (Mail.campaign_id == campaign_id) & Mail.status.in_(("sending", "unknown"))
+    with db.session(crm_db):
+        return {row_id for (row_id,) in Mail.select(Mail.id).where(possible).tuples()}

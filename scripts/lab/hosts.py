@@ -1,0 +1,104 @@
+"""Simulated hosts: a name, a directory (so a journal), and worker processes that are started again when they die."""
+
+import os
+import signal
+import sys
+import threading
+import time
+import uuid
+from pathlib import Path
+
+from blaster.supervisor import Child
+from scripts.lab.plan import Plan
+
+RESTART_SECONDS = 0.5  # the launcher's patience grows with each death of a process; here it is not its own fault
+JOURNAL_LOST = 200  # octets at the end of a journal that never reached the disk of a machine that went down
+
+
+class Host:
+    """`keep_alive` is to be called all the time."""
+
+    def __init__(self, name: str, folder: Path, processes: int, env: dict[str, str], *options: str):
+        folder.mkdir(parents=True)
+        self.name, self.folder = name, folder
+        self.log = folder / "workers.log"
+        self._output = self.log.open("w")
+        self._boot_id = folder / "boot-id"
+        self._down_until = 0.0
+        self._boot()
+        argv = [sys.executable, "-m", "scripts.lab.worker", name, "--boot-id", str(self._boot_id), *options]
+        env = {**env, "BLASTER_DATA_DIR": str(folder)}
+        self.children = [Child(f"{name}-{n + 1}", argv, env, self._output) for n in range(processes)]
+
+    def keep_alive(self) -> None:
+        if time.monotonic() < self._down_until:
+            return
+        for child in self.children:
+            child.pause = RESTART_SECONDS
+            child.keep_alive()
+
+    def running(self) -> list[Child]:
+        return [child for child in self.children if child.is_running()]
+
+    def go_down(self, seconds: float, *, with_disk: bool) -> None:
+        """Nothing of it runs for so long. `with_disk`: the machine itself went down and lost what was not written."""
+        self._down_until = time.monotonic() + seconds
+        for child in self.running():
+            child.process.kill()
+            child.process.wait()
+        if with_disk:
+            self._boot()
+            for journal in (self.folder / "journal").glob("*.journal"):
+                os.truncate(journal, max(0, journal.stat().st_size - JOURNAL_LOST))
+
+    def is_whole(self) -> bool:
+        """All of its processes run, and no dead one has left a journal that nobody has read yet."""
+        journals = list((self.folder / "journal").glob("*.journal"))
+        return len(self.running()) == len(self.children) == len(journals)
+
+    def stop(self, timeout: float = 25.0) -> bool:
+        """SIGTERM to all that run; True when they ended by themselves with exit code 0."""
+        running = self.running()
+        for child in running:
+            child.process.send_signal(signal.SIGCONT)
+            child.ask_to_stop()
+        deadline = time.monotonic() + timeout
+        while self.running() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        clean = [child.finish() and child.process.returncode == 0 for child in running]
+        self._output.close()
+        return all(clean)
+
+    def _boot(self) -> None:
+        self._boot_id.write_text(uuid.uuid4().hex)
+
+
+def hosts(plan: Plan, folder: Path, env: dict[str, str]) -> list[Host]:
+    """The processes of the plan, spread over its hosts."""
+    share, rest = divmod(plan.processes, plan.hosts)
+    options = ["--mutant", plan.mutant] if plan.mutant else []
+    sizes = [share + (number < rest) for number in range(plan.hosts)]
+    return [Host(f"host{n + 1}", folder / f"host{n + 1}", size, env, *options) for n, size in enumerate(sizes)]
+
+
+def freeze(child: Child) -> None:
+    """Nothing of it runs any more, until it is killed or continued."""
+    child.process.send_signal(signal.SIGSTOP)
+
+
+def thaw_after(child: Child, seconds: float) -> None:
+    """Continue it then, whatever the lab waits for: a stopped process may hold a lock that the lab needs."""
+    timer = threading.Timer(seconds, child.process.send_signal, [signal.SIGCONT])
+    timer.daemon = True
+    timer.start()
+
+
+def open_connections(child: Child, ports: set[int]) -> int:
+    """Its TCP connections to these ports, as the kernel of Linux sees them."""
+    sockets = set()
+    for descriptor in Path(f"/proc/{child.process.pid}/fd").iterdir():
+        target = os.readlink(descriptor)
+        if target.startswith("socket:["):
+            sockets.add(target[8:-1])
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(fields[9] in sockets and int(fields[2].rpartition(":")[2], 16) in ports for fields in lines)

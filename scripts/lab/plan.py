@@ -1,0 +1,67 @@
+"""What a run of the lab is to do: its size, how often what is broken, and when. The same seed plans the same run."""
+
+import random
+from dataclasses import dataclass
+
+# From the first mails on, and early enough that the work is not done before the last one is over.
+FIRST, LAST = 0.03, 0.8
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`kills` are kills -9 of a process, every tenth of a whole host and every tenth of a machine with its disk.
+
+    `stops`: SIGSTOP for longer than the lease, then SIGCONT. `terms`: SIGTERM. `cuts`: database connections cut at
+    random. `restarts`: kill -9 of the database. `pauses`: a campaign paused and resumed. `hourly` and `daily`: limits
+    of each account, 0 = tight ones for two accounts of each server and plenty for the others.
+    """
+
+    engine: str = "sqlite"
+    mails: int = 2_000
+    processes: int = 4
+    hosts: int = 2
+    kills: int = 15
+    stops: int = 3
+    terms: int = 2
+    cuts: int = 2
+    restarts: int = 1
+    pauses: int = 2
+    lease_seconds: float = 3.0
+    users: int = 2
+    accounts: int = 3
+    connections: int = 4
+    hourly: int = 0
+    daily: int = 0
+    seed: int = 1
+    minutes: float = 15.0
+    mutant: str = ""
+    mysql_url: str = ""
+
+    def random(self, purpose: str) -> random.Random:
+        """A generator of its own for each purpose, so that one does not shift the other."""
+        return random.Random(f"{self.seed} {purpose}")
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something to break once so many mails were accepted; `luck` (0..1) decides the victim."""
+
+    at: int
+    kind: str
+    luck: float
+
+
+def events(plan: Plan) -> list[Event]:
+    """All that is to happen, in order."""
+    chance = plan.random("events")
+    kinds = _kills(plan.kills) + ["stop"] * plan.stops + ["term"] * plan.terms + ["pause"] * plan.pauses
+    if plan.engine == "mysql":
+        kinds += ["cut"] * plan.cuts + ["restart"] * plan.restarts
+    chance.shuffle(kinds)
+    at = sorted(int(plan.mails * chance.uniform(FIRST, LAST)) for _ in kinds)
+    return [Event(when, kind, chance.random()) for when, kind in zip(at, kinds, strict=True)]
+
+
+def _kills(count: int) -> list[str]:
+    rare = -(-count // 10) if count > 2 else 0
+    return ["machine"] * rare + ["host"] * rare + ["kill"] * (count - 2 * rare)
