@@ -1,8 +1,9 @@
 import re
 
 import pytest
+from playhouse.pool import MaxConnectionsExceeded
 
-from blaster import config, servers
+from blaster import config, db, servers
 from blaster.web import create_app
 from tests.web import Visitor
 
@@ -102,6 +103,17 @@ def test_an_error_is_logged_under_the_id_that_the_page_shows(app, alice, caplog)
     error_id = re.search(r"as error ([0-9a-f]{8})", answer.text)[1]
     assert any(error_id in record.message and record.exc_info for record in caplog.records)
     assert "ZeroDivisionError" not in answer.text
+
+
+@pytest.mark.parametrize("trouble", [db.Unavailable("no answer"), MaxConnectionsExceeded("all 24 in use")])
+def test_a_database_that_is_away_asks_for_a_moment(app, alice, trouble):
+    def fail():
+        raise trouble
+
+    app.view_functions["servers.index"] = fail
+    answer = alice.get("/servers")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert "try again in a moment" in answer.text
 
 
 def test_healthz_needs_nobody(visitor):
