@@ -47,6 +47,7 @@ class Orchestrator:
         self.pools: dict[int, ServerPool] = {}
         self._holds: dict[str, Hold] = {}
         self._holds_lock = threading.Lock()
+        self._published = 0  # outcomes of this process at the last publishing
         self._due: dict[str, float] = defaultdict(float)
 
     def run(self) -> bool:
@@ -221,10 +222,12 @@ class Orchestrator:
             control.close_cancelled(row.campaign_id)
 
     def _publish(self) -> None:
-        """Counters to Server 1, by one process at a time."""
+        """Counters to Server 1, by one process at a time: every 500 mails or 2 seconds, whichever comes first."""
         if "progress" not in self._holds and not self._hold("progress"):
             return
-        if self._is_due("publish", min(1.0, self.settings.status_update_seconds)):
+        is_many = self.writer.settled - self._published >= self.settings.status_update_every
+        if self._is_due("publish", self.settings.status_update_seconds) or is_many:
+            self._published = self.writer.settled
             progress.finish()
             progress.publish()
 

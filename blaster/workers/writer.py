@@ -32,6 +32,7 @@ class Writer:
         self._outcomes: list[Outcome] = []
         self._calls: list[Callable[[], None]] = []
         self._oldest = 0.0
+        self.settled = 0  # outcomes written so far
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
@@ -105,7 +106,7 @@ class Writer:
 
     def _write(self, intents, outcomes, calls) -> None:
         if outcomes:
-            _persist(lambda: claims.settle(outcomes))
+            self.settled += _persist(lambda: claims.settle(outcomes))
         if intents:
             granted = _persist(lambda: claims.intend([row for rows, _ in intents for row in rows]))
             for _, future in intents:
