@@ -272,7 +272,7 @@ def test_no_page_scrolls_sideways_on_a_phone(visit, site):
     assert wide == []
 
 
-LUMINANCE = """element => {
+LUMINANCES = """selectors => selectors.map(s => document.querySelector(s)).filter(Boolean).map(element => {
     const style = getComputedStyle(element), canvas = new OffscreenCanvas(1, 1).getContext('2d')
     return [style.color, style.backgroundColor].map(colour => {
         canvas.fillStyle = colour
@@ -281,7 +281,7 @@ LUMINANCE = """element => {
             v => v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4)
         return 0.2126 * r + 0.7152 * g + 0.0722 * b
     })
-}"""
+})"""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -289,10 +289,9 @@ def test_it_follows_the_colours_of_the_system(visit, site, scheme):
     page = visit(f"kim-{scheme}", color_scheme=scheme)
     for url in pages_of(f"kim-{scheme}", site):
         page.goto(url)
-        for selector in ("html", ".button.primary >> nth=0", ".badge >> nth=0"):
-            for element in page.locator(selector).all():
-                text, ground = element.evaluate(LUMINANCE)
-                contrast = (max(text, ground) + 0.05) / (min(text, ground) + 0.05)
-                assert contrast >= 4.5, (url, selector, contrast)
-        text, ground = page.locator("html").evaluate(LUMINANCE)
+        # In one go: the progress page may replace an element between two questions about it.
+        found = page.evaluate(LUMINANCES, ["html", ".button.primary", ".badge", ".notice"])
+        for text, ground in found:
+            assert (max(text, ground) + 0.05) / (min(text, ground) + 0.05) >= 4.5, (url, found)
+        text, ground = found[0]
         assert (ground > text) == (scheme == "light")
