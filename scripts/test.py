@@ -4,7 +4,7 @@
 Needs nothing but Python: packages go to `.venv`. MariaDB and Chromium are installed by apt-get where this runs as root
 on Debian or Ubuntu; elsewhere, what needs them is skipped, or fails with CI=true or BLASTER_REQUIRE_ALL=1.
 BLASTER_TEST_MYSQL_URL=mysql://user:password@host:port uses a server of yours (databases are created and left there).
-All arguments go to pytest: `python3 scripts/test.py -k sink -x`.
+All arguments go to pytest, which runs as many tests at once as there are cores: `python3 scripts/test.py -k sink -n 0`.
 """
 
 import os
@@ -29,7 +29,8 @@ def main():
     _venv.enter("requirements-dev.txt")
     os.chdir(str(_venv.PROJECT))
     provide()
-    ruff, pytest = [sys.executable, "-m", "ruff"], [sys.executable, "-m", "pytest"]
+    ruff = [sys.executable, "-m", "ruff"]
+    pytest = [sys.executable, "-m", "pytest", "-n", str(os.cpu_count()), "--dist", "worksteal"]
     steps = ([*ruff, "check"], [*ruff, "format", "--check"], [*pytest, *sys.argv[1:]])
     return max([run(step) for step in steps])
 
