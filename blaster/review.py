@@ -47,7 +47,8 @@ def look_over(campaign, chosen, first, accounts, open_campaigns: int, warn_at: i
     sample = None
     try:
         parts = {part: _compiled(campaign, part) for part in ("subject", "html", "text")}
-        problems += _unknown_tags(parts, [ADDRESS, *json.loads((chosen and chosen.field_names) or "[]")])
+        if size:  # without recipients nobody knows which tags there will be
+            problems += _unknown_tags(parts, [ADDRESS, *json.loads(chosen.field_names or "[]")])
         sample = first and _sample(parts, first)
     except merge.MergeError as error:
         problems.append(Problem(str(error), "edit"))

@@ -18,7 +18,7 @@ def index() -> str:
     """All campaigns of the user, newest first."""
     total = supply.total(supply.lines(current_user.id))
     found = campaigns.list_campaigns(current_user.id)
-    rows = [(campaign, supply.shown_state(campaign.status.status, total)) for campaign in found]
+    rows = [(campaign, supply.shown_state(campaign.status, total)) for campaign in found]
     return render_template("campaigns/index.html", rows=rows)
 
 

@@ -36,7 +36,7 @@ def recent() -> ResponseReturnValue:
 def _campaigns() -> dict:
     total = supply.total(supply.lines(current_user.id))
     found = campaigns.list_campaigns(current_user.id)
-    shown = [(campaign, supply.shown_state(campaign.status.status, total)) for campaign in found[:SHOWN]]
+    shown = [(campaign, supply.shown_state(campaign.status, total)) for campaign in found[:SHOWN]]
     open_ones = [campaign.status for campaign in found if campaign.status.status in REFRESH]
     view = {
         "campaigns": shown,
@@ -46,7 +46,7 @@ def _campaigns() -> dict:
         "queued": sum(status.pending_emails + status.active_emails for status in open_ones),
         "rate": sum(status.emails_per_minute for status in open_ones),
         "started": any(campaign.status.status != "draft" for campaign in found),
-        "seconds": min((REFRESH[supply.shown_state(s.status, total)] for s in open_ones), default=None),
+        "seconds": min((REFRESH[supply.shown_state(s, total)] for s in open_ones), default=None),
     }
     return view | {"version": _version(view)}
 

@@ -71,7 +71,7 @@ def _state(status: CampaignStatus, lines: list[supply.Line]) -> tuple[str, list[
     """What people see: `running` with nothing that may be sent now is `waiting`, for these reasons."""
     if status.status != "running" or status.active_emails or not status.pending_emails:
         return status.status, []
-    if supply.shown_state("running", supply.total(lines)) == "waiting":
+    if supply.shown_state(status, supply.total(lines)) == "waiting":
         return "waiting", waiting.reasons(lines)
     later = progress.next_attempt(current_user.id, status.campaign_id) or 0
     if later > time.time() * 1000:

@@ -86,6 +86,7 @@ def total(of: Iterable[Line]) -> Supply:
     )
 
 
-def shown_state(status: str, of: Supply) -> str:
-    """The state of a campaign as people see it: running with nothing that may be sent is `waiting`."""
-    return "waiting" if status == "running" and of.left == 0 else status
+def shown_state(status, of: Supply) -> str:
+    """The state of a CampaignStatus as people see it: running with nothing that may be sent now is `waiting`."""
+    waits = status.status == "running" and of.left == 0 and status.active_emails == 0
+    return "waiting" if waits else status.status

@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 CLAIM_SECONDS = 2.0  # claim what an account sends in this time, so that pauses and suppressions act soon …
 SMALLEST = 10  # … but no fewer mails than this
+ASK_AGAIN_SECONDS = 60.0
 EMPTY_SECONDS = 1.0  # a campaign that had nothing to claim is not asked again before
 
 
@@ -102,9 +103,13 @@ class Feeder:
             self._empty_until[campaign_id] = time.monotonic() + EMPTY_SECONDS
 
     def _seconds_to_budget(self, pool: ServerPool, lane: Lane) -> float:
-        """How long the account's limits keep it waiting; 1 s where it was no limit that stopped the claim."""
+        """How long the account's limits keep it waiting; 1 s where it was no limit that stopped the claim.
+
+        Asked again each minute, because a refused mail gives its charge back.
+        """
         now = db.now(crm_db)
         budget = quota.budgets(pool.server.user_id, now).get(lane.account.id)
         if budget is None or budget.left:
             return 1.0
-        return math.inf if budget.next_at is None else db.seconds(budget.next_at - now)
+        until = math.inf if budget.next_at is None else db.seconds(budget.next_at - now)
+        return min(until, ASK_AGAIN_SECONDS)
