@@ -38,32 +38,41 @@ def usable_at(row: SmtpHealth | None, now: int) -> int | None:
 
 
 def record_failure(user_id: int, server_id: int, account_id: int, reply_class: str, text: str) -> SmtpHealth:
-    """Note a reply that speaks about the account (account id 0: about the server); returns the row as it is now."""
+    """Note a reply that speaks about the account (account id 0: about the server); returns the row as it is now.
+
+    What needs the user's attention keeps needing it, whatever mails under way still find out.
+    """
 
     def work():
         now = db.now(crm_db)
         db.insert_new(SmtpHealth, (*_UNIQUE, SmtpHealth.user_id), [(server_id, account_id, user_id)], _UNIQUE)
         row = db.locked(SmtpHealth.select().where(_key(server_id, account_id))).get()
-        row.failures += 1
+        if row.state == "attention" and reply_class not in ATTENTION:
+            return row
+        if row.state != "cooling" or row.until <= now:  # mails under way fail together: one failure in a row
+            row.failures += 1
         row.reason, row.last_error, row.last_error_at = reply_class, text[:300], now
-        row.state, row.until = _next_state(reply_class, row.failures, now)
+        row.state, row.until = _next_state(row, now)
         row.save()
         return row
 
     return db.transaction(crm_db, work)
 
 
-def _next_state(reply_class: str, failures: int, now: int) -> tuple[str, int]:
-    if reply_class in ATTENTION:
+def _next_state(row: SmtpHealth, now: int) -> tuple[str, int]:
+    if row.reason in ATTENTION:
         return "attention", 0
-    first, longest = COOLING[reply_class]
-    pause = min(first * 2 ** (failures - 1), longest)
+    first, longest = COOLING[row.reason]
+    pause = min(first * 2 ** (row.failures - 1), longest)
     # Jitter: accounts that failed together must not come back together.
-    return "cooling", now + int(pause * random.uniform(1, 1.2))
+    return "cooling", max(row.until, now + int(pause * random.uniform(1, 1.2)))
 
 
 def record_success(server_id: int, account_id: int) -> None:
-    """The account (and its server) sent a mail again: failures in a row start anew. No write while all is well."""
+    """The account (and its server) sent a mail again: failures in a row start anew. No write while all is well.
+
+    A mail that was under way when the rest began says nothing: it does not end the rest.
+    """
 
     def work():
         ids = (SERVER, account_id)
@@ -72,6 +81,7 @@ def record_success(server_id: int, account_id: int) -> None:
             & SmtpHealth.smtp_account_id.in_(ids)
             & (SmtpHealth.failures > 0)
             & (SmtpHealth.state != "attention")
+            & (SmtpHealth.until <= db.now(crm_db))
         ).execute()
 
     db.transaction(crm_db, work)

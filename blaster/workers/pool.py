@@ -60,8 +60,10 @@ class ServerPool:
             self.server, self.endpoint = server, self._endpoint(server)
             active = [account for account in accounts if account.is_active]
             changed = [lane for account in active if (lane := self._take_over(account))]
+            server_failed = health.SERVER in rows and rows[health.SERVER].failures > 0
             for lane in self.lanes.values():
                 self._apply_health(lane, rows.get(lane.account.id), now)
+                lane.is_failing |= server_failed
             gone = set(self.lanes) - {account.id for account in active}
             lost = [self.lanes.pop(account_id) for account_id in gone]
             self._rest_until = _rest(rows.get(health.SERVER), now)
