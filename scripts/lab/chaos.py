@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from blaster import db
 from blaster.db import crm_db
-from blaster.models.crm_db import Lease, Mail
+from blaster.models.crm_db import Mail
 from blaster.queue import control
 from blaster.supervisor import Child
 from scripts.lab import hosts
@@ -18,9 +18,9 @@ from scripts.lab.tenants import Tenant
 
 DOWN_LEASES = (0.3, 1.5)  # how many times the lease a host stays away
 STOP_LEASES = 1.5  # how many times the lease a stopped process sleeps
-SETTLE_SECONDS = 0.1  # for what a process had under way with the database when it was stopped
+SETTLE_SECONDS = 0.1  # for what a process had under way with the database when it died
 AWAKE_SECONDS = 2.0  # for what a process has to tell when it wakes
-PAUSE_SECONDS = 1.0
+PAUSE_SECONDS, PAUSE_NOTE = 1.0, "paused by the lab"
 
 
 class Chaos:
@@ -82,14 +82,12 @@ class Chaos:
         self.doubt["connections open at kills"] += sum(hosts.open_connections(each, self._ports) for each in victims)
 
     def _go_down(self, host: Host, *, with_disk: bool = False) -> None:
-        if with_disk:
-            for victim in host.running():
-                hosts.freeze(victim)
-            time.sleep(SETTLE_SECONDS)
-            self.doubt["under way at crashes of machines"] += _sending_by(host.name)
-        else:
+        if not with_disk:
             self._freeze(host.running())
-        host.go_down(self._chance.uniform(*DOWN_LEASES) * self.plan.lease_seconds, with_disk=with_disk)
+        host.go_down(self._chance.uniform(*DOWN_LEASES) * self.plan.lease_seconds)
+        if with_disk:
+            time.sleep(SETTLE_SECONDS)
+            self.doubt["under way at crashes of machines"] += _under_way(host.lose_last_writes())
 
     def _stop(self, victim: Child) -> None:
         seconds = STOP_LEASES * self.plan.lease_seconds
@@ -99,9 +97,11 @@ class Chaos:
 
     def _pause(self, tenant: Tenant) -> None:
         """Once a pause is committed, only mails whose intent came before may still arrive."""
-        control.pause_if_running(tenant.user_id, tenant.campaign_id, "")
-        if control.state(tenant.user_id, tenant.campaign_id).run_state != "paused":
+        if control.state(tenant.user_id, tenant.campaign_id).run_state != "running":
             return
+        control.pause_if_running(tenant.user_id, tenant.campaign_id, PAUSE_NOTE)
+        if control.state(tenant.user_id, tenant.campaign_id).note != PAUSE_NOTE:
+            return  # a worker was quicker
         before = _with_intent(tenant.campaign_id)
         since = time.time_ns() // 1_000_000
 
@@ -114,11 +114,11 @@ class Chaos:
         self._paused.append((time.monotonic() + PAUSE_SECONDS, resume))
 
 
-def _sending_by(host: str) -> int:
-    """A plain read: on SQLite, one of the stopped processes may be the one that writes."""
+def _under_way(tokens: set[int]) -> int:
+    """`unknown` ones too: their worker was asleep, and now it cannot tell any more."""
     with db.session(crm_db):
-        tokens = Lease.select(Lease.token).where(Lease.owner.startswith(f"{host}:"))
-        return Mail.select().where((Mail.status == "sending") & Mail.lease_token.in_(tokens)).count()
+        status = Mail.status.in_(("sending", "unknown"))
+        return Mail.select().where(status & Mail.lease_token.in_(tokens)).count()
 
 
 def _with_intent(campaign_id: int) -> set[int]:

@@ -9,6 +9,7 @@ import uuid
 from pathlib import Path
 
 from blaster.supervisor import Child
+from blaster.workers import journal
 from scripts.lab.plan import Plan
 
 RESTART_SECONDS = 0.5  # the launcher's patience grows with each death of a process; here it is not its own fault
@@ -40,24 +41,28 @@ class Host:
     def running(self) -> list[Child]:
         return [child for child in self.children if child.is_running()]
 
-    def go_down(self, seconds: float, *, with_disk: bool) -> None:
-        """Nothing of it runs for so long. `with_disk`: the machine itself went down and lost what was not written."""
+    def go_down(self, seconds: float) -> None:
+        """Nothing of it runs for so long."""
         self._down_until = time.monotonic() + seconds
         for child in self.running():
             child.process.kill()
             child.process.wait()
-        if with_disk:
-            self._boot()
-            for journal in (self.folder / "journal").glob("*.journal"):
-                os.truncate(journal, max(0, journal.stat().st_size - JOURNAL_LOST))
+
+    def lose_last_writes(self) -> set[int]:
+        """The machine itself went down: its journals are not complete. Returns the tokens of the leases in them."""
+        self._boot()
+        tokens = set()
+        for path in self._journals():
+            tokens |= {hold.token for hold in journal.read(path).holds}
+            os.truncate(path, max(0, path.stat().st_size - JOURNAL_LOST))
+        return tokens
 
     def is_whole(self) -> bool:
         """All of its processes run, and no dead one has left a journal that nobody has read yet."""
-        journals = list((self.folder / "journal").glob("*.journal"))
-        return len(self.running()) == len(self.children) == len(journals)
+        return len(self.running()) == len(self.children) == len(self._journals())
 
-    def stop(self, timeout: float = 25.0) -> bool:
-        """SIGTERM to all that run; True when they ended by themselves with exit code 0."""
+    def stop(self, timeout: float = 25.0) -> list[str]:
+        """SIGTERM to all that run; those that did not end by themselves with exit code 0."""
         running = self.running()
         for child in running:
             child.process.send_signal(signal.SIGCONT)
@@ -65,9 +70,13 @@ class Host:
         deadline = time.monotonic() + timeout
         while self.running() and time.monotonic() < deadline:
             time.sleep(0.05)
-        clean = [child.finish() and child.process.returncode == 0 for child in running]
+        for child in self.children:
+            child.finish()
         self._output.close()
-        return all(clean)
+        return [f"{each.name} ended with code {each.process.returncode}" for each in running if each.process.returncode]
+
+    def _journals(self) -> list[Path]:
+        return list((self.folder / "journal").glob("*.journal"))
 
     def _boot(self) -> None:
         self._boot_id.write_text(uuid.uuid4().hex)

@@ -10,6 +10,7 @@ from blaster.queue import control, health, quota, tally
 from scripts.lab.tenants import Tenant
 
 EVERY = 2.0  # seconds
+REFUSED = "The server refused"  # how the note of a campaign begins that a reply has paused
 
 
 class Owner:
@@ -28,11 +29,11 @@ class Owner:
             health.clear(row.user_id, row.smtp_server_id, row.smtp_account_id)
         for tenant in self.tenants:
             state = control.state(tenant.user_id, tenant.campaign_id)
-            if state.run_state == "paused" and state.note:
+            if state.run_state == "paused" and state.note.startswith(REFUSED):
                 control.resume(tenant.user_id, tenant.campaign_id)
 
     def is_at_rest(self) -> bool:
-        """Nothing is under way, and what is pending waits for budgets only."""
+        """Campaigns have finished, or nothing is under way and what is pending waits for budgets only."""
         return all(self._rests(tenant) for tenant in self.tenants)
 
     def is_shown(self) -> bool:
@@ -40,10 +41,10 @@ class Owner:
         return all(_counts_shown(tenant) == _counts(tenant) for tenant in self.tenants)
 
     def _rests(self, tenant: Tenant) -> bool:
-        counts = _counts(tenant)
-        if not control.state(tenant.user_id, tenant.campaign_id).is_staged or counts["active"]:
-            return False
-        return not counts["pending"] or not any(budget.left for budget in quota.budgets(tenant.user_id).values())
+        if control.state(tenant.user_id, tenant.campaign_id).run_state == "finished":
+            return True
+        counts, budgets = _counts(tenant), quota.budgets(tenant.user_id).values()
+        return counts["pending"] > 0 and not counts["active"] and not any(budget.left for budget in budgets)
 
 
 def _in_need() -> list[SmtpHealth]:
