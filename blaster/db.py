@@ -215,33 +215,31 @@ def shared(query):
     return query.for_update("LOCK IN SHARE MODE")
 
 
-def insert_new(model, columns: Sequence, rows: Iterable[tuple], unique: Sequence) -> None:
-    """Insert rows in bulk; a row whose `unique` columns are there already is left as it is.
+def insert_new(model, columns: Sequence, rows: Iterable[tuple]) -> None:
+    """Insert rows in bulk; a row that any unique index has already is left as it is.
 
     Never INSERT IGNORE: it stores cut values and NULLs without a word.
     """
-    _insert(model, columns, rows, unique, f"{unique[0].column_name}={unique[0].column_name}")
+    _insert(model, columns, rows, f"{columns[0].column_name}={columns[0].column_name}")
 
 
-def upsert(model, columns: Sequence, rows: Iterable[tuple], unique: Sequence, *, replace=(), add=()) -> None:
-    """Insert rows in bulk; where the `unique` columns are there already, `replace` these columns and `add` to those."""
+def upsert(model, columns: Sequence, rows: Iterable[tuple], *, replace=(), add=()) -> None:
+    """Insert rows in bulk; in a row that a unique index has already, `replace` these columns and `add` to those."""
     new = "excluded.{0}" if is_sqlite(model._meta.database) else "VALUES({0})"
     changes = ["{0}=" + new for _ in replace] + ["{0}={1}.{0}+" + new for _ in add]
     names = [column.column_name for column in (*replace, *add)]
     table = model._meta.table_name
-    _insert(model, columns, rows, unique, ", ".join(c.format(n, table) for c, n in zip(changes, names, strict=True)))
+    _insert(model, columns, rows, ", ".join(c.format(n, table) for c, n in zip(changes, names, strict=True)))
 
 
-def _insert(model, columns, rows, unique, on_conflict: str) -> None:
+def _insert(model, columns, rows, on_conflict: str) -> None:
     database = model._meta.database
     names = ", ".join(column.column_name for column in columns)
     if is_sqlite(database):
-        marks = ", ".join("?" * len(columns))
-        target = ", ".join(column.column_name for column in unique)
-        tail = f"ON CONFLICT ({target}) DO UPDATE SET {on_conflict}"
+        mark, tail = "?", f"ON CONFLICT DO UPDATE SET {on_conflict}"
     else:
-        marks = ", ".join(["%s"] * len(columns))
-        tail = f"ON DUPLICATE KEY UPDATE {on_conflict}"
+        mark, tail = "%s", f"ON DUPLICATE KEY UPDATE {on_conflict}"
+    marks = ", ".join([mark] * len(columns))
     _executemany(database, f"INSERT INTO {model._meta.table_name} ({names}) VALUES ({marks}) {tail}", rows)
 
 

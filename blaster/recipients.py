@@ -24,7 +24,6 @@ _COLUMNS = (
     Recipient.fields,
     Recipient.created_at,
 )
-_UNIQUE = (Recipient.list_id, Recipient.email_key)
 _write_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -151,7 +150,7 @@ def _store(user_id: int, list_id: int, rows: list[Row], result: ImportResult) ->
             for key, (email, fields) in changed.items()
         ]
         if new:
-            db.upsert(Recipient, _COLUMNS, new, _UNIQUE, replace=(Recipient.fields,))
+            db.upsert(Recipient, _COLUMNS, new, replace=(Recipient.fields,))
         return added, updated
 
     added, updated = db.transaction(campaign_db, work)

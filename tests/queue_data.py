@@ -46,7 +46,7 @@ def running_campaign(user_id=ALICE, campaign_id=7, mails=100, *, first=1):
         rows = [
             (user_id, campaign_id, i, f"r{i}@example.net", f"r{i}@example.net") for i in range(first, first + mails)
         ]
-        db.insert_new(Mail, columns, rows, (Mail.campaign_id, Mail.recipient_id))
+        db.insert_new(Mail, columns, rows)
         tally.add(campaign_id, 0, {"pending": mails})
         CampaignControl.update(run_state="running", is_staged=True).where(
             CampaignControl.campaign_id == campaign_id

@@ -1,3 +1,6 @@
+import peewee
+import pytest
+
 from blaster import db
 from blaster.models.crm_db import Mail, SmtpUsage, Suppression
 
@@ -18,21 +21,35 @@ def test_rows_get_their_own_values(databases):
 
 def test_insert_new_leaves_what_is_there(databases):
     columns = (Suppression.user_id, Suppression.email_key, Suppression.reason)
-    unique = (Suppression.user_id, Suppression.email_key)
     with db.session(db.crm_db):
-        db.insert_new(Suppression, columns, [(1, "zoe@example.com", "manual")], unique)
-        db.insert_new(
-            Suppression, columns, [(1, "zoe@example.com", "bounce"), (1, "zoë@example.com", "bounce")], unique
-        )
+        db.insert_new(Suppression, columns, [(1, "zoe@example.com", "manual")])
+        db.insert_new(Suppression, columns, [(1, "zoe@example.com", "bounce"), (1, "zoë@example.com", "bounce")])
         assert sorted((s.email_key, s.reason) for s in Suppression) == [
             ("zoe@example.com", "manual"),
             ("zoë@example.com", "bounce"),
         ]
 
 
+def test_insert_new_asks_every_unique_index(databases):
+    columns = (Mail.user_id, Mail.campaign_id, Mail.recipient_id, Mail.email, Mail.email_key)
+    with db.session(db.crm_db):
+        db.insert_new(Mail, columns, [(1, 7, 1, "a@example.com", "a@example.com")])
+        rows = [(1, 7, 1, "b@example.com", "b@example.com"), (1, 7, 2, "A@example.com", "a@example.com")]
+        db.insert_new(Mail, columns, rows)
+        assert [(m.recipient_id, m.email) for m in Mail] == [(1, "a@example.com")]
+
+
+@pytest.mark.parametrize("wrong", [(1, None), (1, "x" * 300)])
+def test_insert_new_refuses_what_does_not_fit(engine, databases, wrong):
+    if engine == "sqlite" and wrong[1]:
+        pytest.skip("SQLite knows no lengths")
+    with db.session(db.crm_db), pytest.raises(peewee.DatabaseError):
+        db.insert_new(Suppression, (Suppression.user_id, Suppression.email_key), [wrong])
+
+
 def test_upsert_adds_to_counters(databases):
-    unique = (SmtpUsage.smtp_account_id, SmtpUsage.bucket)
+    columns = (SmtpUsage.smtp_account_id, SmtpUsage.bucket, SmtpUsage.taken)
     with db.session(db.crm_db):
         for _ in range(2):
-            db.upsert(SmtpUsage, (*unique, SmtpUsage.taken), [(1, 300_000, 7)], unique, add=(SmtpUsage.taken,))
+            db.upsert(SmtpUsage, columns, [(1, 300_000, 7)], add=(SmtpUsage.taken,))
         assert SmtpUsage.get().taken == 14

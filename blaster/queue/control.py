@@ -30,8 +30,7 @@ def open_campaign(user_id: int, campaign_id: int, list_id: int, stage_until: int
 
 
 def _insert(model, columns, row) -> None:
-    fields = [getattr(model, name) for name in columns]
-    db.insert_new(model, fields, [row], fields[:1])
+    db.insert_new(model, [getattr(model, name) for name in columns], [row])
 
 
 def state(user_id: int, campaign_id: int) -> CampaignControl:

@@ -19,7 +19,7 @@ COOLING = {
     "connection": (15_000, HOUR),
 }
 ATTENTION = {"account-auth", "tls-required", "sender-not-allowed"}
-_UNIQUE = (SmtpHealth.smtp_server_id, SmtpHealth.smtp_account_id)
+_KEY = (SmtpHealth.smtp_server_id, SmtpHealth.smtp_account_id, SmtpHealth.user_id)
 SERVER = 0  # the account id of a server's own row
 
 
@@ -45,7 +45,7 @@ def record_failure(user_id: int, server_id: int, account_id: int, reply_class: s
 
     def work():
         now = db.now(crm_db)
-        db.insert_new(SmtpHealth, (*_UNIQUE, SmtpHealth.user_id), [(server_id, account_id, user_id)], _UNIQUE)
+        db.insert_new(SmtpHealth, _KEY, [(server_id, account_id, user_id)])
         row = db.locked(SmtpHealth.select().where(_key(server_id, account_id))).get()
         if row.state == "attention" and reply_class not in ATTENTION:
             return row

@@ -17,7 +17,7 @@ from blaster.models.crm_db import SmtpAccount, SmtpUsage
 BUCKET = 5 * 60_000
 HOUR = 60 * 60_000
 DAY = 24 * HOUR
-_UNIQUE = (SmtpUsage.smtp_account_id, SmtpUsage.bucket)
+_COLUMNS = (SmtpUsage.smtp_account_id, SmtpUsage.bucket, SmtpUsage.taken)
 
 
 @dataclass(frozen=True)
@@ -127,5 +127,4 @@ def charge(changes: Iterable[tuple[int, int, int]]) -> None:
     """Add (account, bucket, mails) to the ledger; a negative number gives back."""
     for account_id, bucket, mails in sorted(changes):
         if mails:
-            row = (account_id, bucket, mails)
-            db.upsert(SmtpUsage, (*_UNIQUE, SmtpUsage.taken), [row], _UNIQUE, add=(SmtpUsage.taken,))
+            db.upsert(SmtpUsage, _COLUMNS, [(account_id, bucket, mails)], add=(SmtpUsage.taken,))

@@ -13,7 +13,8 @@ def stage_batch(control: CampaignControl, batch: int) -> bool:
     """Copy the next `batch` recipients; True when the campaign is complete and running.
 
     The mark `staged_to` is moved in the transaction that inserts the rows, so a batch interrupted anywhere is repeated
-    as a whole or not at all. Returns False too when another process moved the mark first: call again.
+    as a whole or not at all. Returns False too when another process moved the mark first (call again) and when the
+    campaign is not being staged any more.
     """
     rows = _recipients(control, batch)
 
@@ -24,7 +25,7 @@ def stage_batch(control: CampaignControl, batch: int) -> bool:
         if not rows:
             _update(control, is_staged=True, run_state="running", changed_at=db.now(crm_db))
             return True
-        db.insert_new(Mail, _COLUMNS, rows, (Mail.campaign_id, Mail.recipient_id))
+        db.insert_new(Mail, _COLUMNS, rows)
         tally.add(control.campaign_id, 0, {"pending": _inserted(control, rows)})
         _update(control, staged_to=rows[-1][2])
         return False

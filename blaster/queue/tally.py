@@ -8,7 +8,6 @@ from blaster import db
 from blaster.models.crm_db import CampaignTally
 
 STATES = ("pending", "active", "sent", "failed", "unknown", "suppressed", "cancelled")
-_UNIQUE = (CampaignTally.campaign_id, CampaignTally.slot)
 
 
 def column_of(status: str) -> str:
@@ -23,7 +22,7 @@ def add(campaign_id: int, slot: int, changes: Mapping[str, int]) -> None:
         return
     columns = [getattr(CampaignTally, name) for name in changes]
     rows = [(campaign_id, slot, *changes.values())]
-    db.upsert(CampaignTally, (*_UNIQUE, *columns), rows, _UNIQUE, add=columns)
+    db.upsert(CampaignTally, (CampaignTally.campaign_id, CampaignTally.slot, *columns), rows, add=columns)
 
 
 def counts(campaign_id: int) -> dict[str, int]:
