@@ -74,6 +74,11 @@ class Lane:
         if not session.closed:
             self._idle.append(session)
 
+    def has_idle(self, older_than: float) -> bool:
+        """Is there a session that nobody used for so many seconds?"""
+        now = time.monotonic()
+        return any(now - session.idle_since >= older_than for session in list(self._idle))
+
     def close_idle(self, *, older_than: float = 0.0) -> None:
         """Say good-bye on sessions that nobody used for so many seconds."""
         with self._opening:

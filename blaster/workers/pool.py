@@ -16,7 +16,7 @@ from blaster.queue import health
 from blaster.queue.leases import Hold
 from blaster.workers import outcomes
 from blaster.workers.journal import Journal
-from blaster.workers.lane import Lane
+from blaster.workers.lane import IDLE_SECONDS, Lane
 from blaster.workers.messages import Messages
 from blaster.workers.pulse import Pulse
 from blaster.workers.sender import Sender
@@ -70,7 +70,7 @@ class ServerPool:
         for lane in lost:
             self._give_back(lane)
         for lane in changed + lost:
-            lane.close_idle()
+            self._executor.submit(lane.close_idle)
 
     def is_usable(self) -> bool:
         """May this server be used now?"""
@@ -141,6 +141,12 @@ class ServerPool:
         for lane in self.lanes.values():
             self._give_back(lane)
             lane.close_idle()
+
+    def tidy(self) -> None:
+        """Close connections that nobody used lately; in our own threads, since a silent server takes its time."""
+        for lane in list(self.lanes.values()):
+            if lane.has_idle(IDLE_SECONDS):
+                self._executor.submit(lane.close_idle, older_than=IDLE_SECONDS)
 
     def is_quiet(self) -> bool:
         """No sender is at work."""
