@@ -6,13 +6,13 @@ the id of its claim (one lease may claim a row again and again), and each transa
 
 import json
 import secrets
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from blaster import db
 from blaster.db import crm_db
-from blaster.models.crm_db import Mail, SmtpAccount, Suppression
+from blaster.models.crm_db import Mail, SmtpAccount
 from blaster.queue import control, leases, quota, tally
 from blaster.queue.leases import Hold
 
@@ -21,7 +21,12 @@ _SETTLED = (
     *(Mail.status, Mail.due_at, Mail.attempts, Mail.bucket, Mail.lease_token),
     *(Mail.reply_class, Mail.smtp_code, Mail.smtp_text),
 )
+_SENT = (Mail.attempts, Mail.reply_class, Mail.smtp_code, Mail.smtp_text)
 _UNSETTLED = ("claimed", "sending", "unknown")
+
+
+class _Unusual(Exception):
+    """Not every row is as it was left; each has to be looked at."""
 
 
 class Fenced(Exception):
@@ -63,8 +68,11 @@ def claim(user_id: int, server_id: int, account_id: int, campaign_id: int, hold:
     not returned. Rows that were never tried come first, from above the low-water `mark`. Raises Fenced.
     """
     claim_id = secrets.randbits(62)
+    repeated = False
 
     def work():
+        nonlocal repeated
+        is_first, repeated = not repeated, True
         now = db.now(crm_db)
         if not leases.are_held([hold], now):
             raise Fenced(hold.name)
@@ -72,23 +80,17 @@ def claim(user_id: int, server_id: int, account_id: int, campaign_id: int, hold:
         account = _lock_account(user_id, server_id, account_id)
         budget = quota.left(account, now) if account else 0
         # The COMMIT whose answer was lost; a pause since then must not hide from us what is ours to give back.
-        if done := _claimed(campaign_id, hold, claim_id):
+        if not is_first and (done := _claimed(campaign_id, hold, claim_id)):
             return [_row(claim_id, server_id, account_id, hold, row) for row in done], budget
         if not (is_running and account):
             return [], 0
         found = _find(campaign_id, min(limit, budget), now, mark)
         rows = _suppress(user_id, campaign_id, server_id, found, now)
         if rows:
-            ids = [row[0] for row in rows]
             bucket = quota.bucket_of(now)
-            Mail.update(
-                status="claimed",
-                due_at=now,
-                lease_token=hold.token,
-                claim_id=claim_id,
-                smtp_account_id=account_id,
-                bucket=bucket,
-            ).where(Mail.id.in_(ids)).execute()
+            query = "UPDATE mail_blaster SET status='claimed', due_at=%s, lease_token=%s, claim_id=%s,"
+            query += f" smtp_account_id=%s, bucket=%s WHERE id IN ({_listed(row[0] for row in rows)})"
+            db.execute(crm_db, query, now, hold.token, claim_id, account_id, bucket)
             quota.charge([(account_id, bucket, len(rows))])
             tally.add(campaign_id, server_id, {"pending": -len(rows), "active": len(rows)})
         return [_row(claim_id, server_id, account_id, hold, row) for row in rows], budget - len(rows)
@@ -122,6 +124,8 @@ def intend(rows: Iterable[Row]) -> set[Row]:
 
 
 def _mark_sending(rows: list[Row], now: int) -> set[Row]:
+    if rows and _mark_all(rows, now) == len(rows):
+        return set(rows)
     found = _locked(rows)
     fresh = [(row, bucket) for row, status, bucket in found if status == "claimed" and quota.may_move(bucket, now)]
     bucket_now = quota.bucket_of(now)
@@ -133,6 +137,17 @@ def _mark_sending(rows: list[Row], now: int) -> set[Row]:
     return {row for row, _ in fresh} | {row for row, status, _ in found if status == "sending"}
 
 
+def _mark_all(rows: list[Row], now: int) -> int:
+    """The usual case in one statement, a third of the cost: nobody touched the rows since their claim, and they are
+    charged where they belong. Returns how many were like that."""
+    ids = defaultdict(list)
+    for row in rows:
+        ids[row.claim_id].append(row.id)
+    mine = " OR ".join(f"claim_id={claim_id} AND id IN ({_listed(of_claim)})" for claim_id, of_claim in ids.items())
+    query = f"UPDATE mail_blaster SET status='sending', due_at=%s WHERE ({mine}) AND status='claimed' AND bucket=%s"
+    return db.execute(crm_db, query, now, quota.bucket_of(now)).rowcount
+
+
 def settle(outcomes: Iterable[Outcome]) -> int:
     """Write what became of claimed rows; returns how many were still ours to write.
 
@@ -140,7 +155,16 @@ def settle(outcomes: Iterable[Outcome]) -> int:
     campaign has ended, nothing becomes pending any more.
     """
     outcomes = {outcome.row: outcome for outcome in outcomes}
+    sent = {row: outcome for row, outcome in outcomes.items() if outcome.status == "sent"}
+    others = {row: outcome for row, outcome in outcomes.items() if outcome.status != "sent"}
+    try:
+        done = db.transaction(crm_db, lambda: _write_sent(list(sent.values()))) if sent else 0
+    except _Unusual:
+        done = _settle(sent)
+    return done + _settle(others)
 
+
+def _settle(outcomes: dict[Row, Outcome]) -> int:
     def work():
         again = {outcome.row.campaign_id for outcome in outcomes.values() if outcome.status == "pending"}
         ended = again - control.are_open(again)
@@ -150,6 +174,20 @@ def settle(outcomes: Iterable[Outcome]) -> int:
         return len(found)
 
     return db.transaction(crm_db, work) if outcomes else 0
+
+
+def _write_sent(outcomes: list[Outcome]) -> int:
+    """The usual case without a look at the rows: intended, sent, and charged where they belong. Raises _Unusual."""
+    now = db.now(crm_db)
+    rows = [(o.row.id, o.row.claim_id, o.attempts, o.reply_class, o.code, o.text and o.text[:300]) for o in outcomes]
+    mine = f"t.status='sending' AND t.bucket={quota.bucket_of(now)}"
+    same = {Mail.status: "sent", Mail.due_at: now}
+    if db.update_rows(Mail, _SENT, rows, mine, match=(Mail.claim_id,), same=same) != len(rows):
+        raise _Unusual
+    sent = Counter((outcome.row.campaign_id, outcome.row.server_id) for outcome in outcomes)
+    for (campaign_id, server_id), mails in sorted(sent.items()):
+        tally.add(campaign_id, server_id, {"active": -mails, "sent": mails})
+    return len(rows)
 
 
 def _write(found: list[tuple[Outcome, str, int]], now: int) -> None:
@@ -195,16 +233,21 @@ def _find(campaign_id: int, limit: int, now: int, mark: int) -> list[tuple]:
 
 def _suppress(user_id: int, campaign_id: int, server_id: int, rows: list[tuple], now: int) -> list[tuple]:
     keys = [row[5] for row in rows]
-    listed = Suppression.select(Suppression.email_key).where(
-        (Suppression.user_id == user_id) & Suppression.email_key.in_(keys)
+    query = "SELECT email_key FROM suppressions WHERE user_id=%s AND email_key IN ({})".format(
+        ", ".join(["%s"] * len(keys))
     )
-    suppressed = {key for (key,) in listed.tuples()} if keys else set()
+    suppressed = {key for (key,) in db.execute(crm_db, query, user_id, *keys).fetchall()} if keys else set()
     if not suppressed:
         return rows
     ids = [row[0] for row in rows if row[5] in suppressed]
     Mail.update(status="suppressed", due_at=now).where(Mail.id.in_(ids)).execute()
     tally.add(campaign_id, server_id, {"pending": -len(ids), "suppressed": len(ids)})
     return [row for row in rows if row[5] not in suppressed]
+
+
+def _listed(ids: Iterable[int]) -> str:
+    """Ids inside the statement itself: escaping them one by one costs more than the search."""
+    return ", ".join(map(str, ids))
 
 
 def _claimed(campaign_id: int, hold: Hold, claim_id: int) -> list[tuple]:
