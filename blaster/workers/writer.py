@@ -33,7 +33,7 @@ class Writer:
         self._calls: list[Callable[[], None]] = []
         self._oldest = 0.0
         self.settled = 0  # outcomes written so far
-        self._stopping = False
+        self._stopping = self._writing = False
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     def start(self) -> None:
@@ -67,25 +67,26 @@ class Writer:
                 self._changed.notify()
 
     def call(self, work: Callable[[], None]) -> None:
-        """Run anything else that needs the database, once; its failure is logged."""
+        """Run what else needs the database, once and after the outcomes handed in before; its failure is logged."""
         with self._changed:
             self._calls.append(work)
             self._changed.notify()
 
     def is_idle(self) -> bool:
-        """Nothing waits to be written."""
+        """Nothing waits to be written or is being written."""
         with self._changed:
-            return not (self._intents or self._outcomes or self._calls)
+            return not (self._intents or self._outcomes or self._calls or self._writing)
 
     def _run(self) -> None:
         while True:
             with self._changed:
+                self._writing = False
                 self._wait()
                 intents, self._intents = self._intents, []
-                calls, self._calls = self._calls, []
-                outcomes = self._due_outcomes()
+                outcomes, calls = self._due_outcomes(), self._due_calls()
                 if self._stopping and not (intents or calls or outcomes):
                     return
+                self._writing = True
             self._write(intents, outcomes, calls)
 
     def _wait(self) -> None:
@@ -98,10 +99,16 @@ class Writer:
         return self._oldest + SETTLE_SECONDS - time.monotonic()
 
     def _due_outcomes(self) -> list[Outcome]:
-        if not self._outcomes or not (self._stopping or self._settle_in() <= 0):
+        if not self._outcomes or not (self._stopping or self._calls or self._settle_in() <= 0):
             return []
         due, self._outcomes = self._outcomes[:LARGEST], self._outcomes[LARGEST:]
         self._oldest = time.monotonic()
+        return due
+
+    def _due_calls(self) -> list[Callable[[], None]]:
+        if self._outcomes:
+            return []
+        due, self._calls = self._calls, []
         return due
 
     def _write(self, intents, outcomes, calls) -> None:
