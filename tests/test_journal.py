@@ -1,3 +1,5 @@
+import pytest
+
 from blaster.mail.session import Reply
 from blaster.queue.leases import Hold
 from blaster.workers import journal
@@ -42,3 +44,30 @@ def test_a_second_dot_is_in_doubt_whatever_was_said_to_the_first(tmp_path):
     (found,) = left_behind(tmp_path)
     assert found.dotted == {1}
     assert found.replies == {}
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """Every journal is long enough to begin anew."""
+    monkeypatch.setattr(journal, "LARGEST", 0)
+
+
+def test_it_begins_anew_once_all_is_settled(tmp_path, short):
+    notes = written(tmp_path)
+    notes.dot(1)
+    notes.shorten(notes.size())
+    notes.dot(2)
+    die(notes)
+    (found,) = left_behind(tmp_path)
+    assert (found.owner, found.holds, found.is_complete) == ("host:1:2", [Hold("server:1", 77)], True)
+    assert found.dotted == {2}
+
+
+def test_it_forgets_nothing_that_was_noted_meanwhile(tmp_path, short):
+    notes = written(tmp_path)
+    size = notes.size()
+    notes.dot(1)
+    notes.shorten(size)
+    die(notes)
+    (found,) = left_behind(tmp_path)
+    assert found.dotted == {1}

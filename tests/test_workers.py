@@ -1,5 +1,6 @@
 """Workers send a real queue to a real SMTP server."""
 
+import errno
 from collections import Counter
 
 import pytest
@@ -7,8 +8,10 @@ import pytest
 from blaster import db
 from blaster.db import crm_db
 from blaster.demo.faults import Rule
-from blaster.models.crm_db import CampaignControl, Mail, SmtpAccount, SmtpHealth
-from blaster.queue import control, health, quota
+from blaster.models.crm_db import CampaignControl, Mail, SmtpAccount, SmtpHealth, SmtpServer
+from blaster.queue import control, health, orphans, quota
+from blaster.workers import journal, orchestrator
+from blaster.workers.journal import Journal
 from tests.queue_data import ALICE, BOB, assert_books_balance, running_campaign, server_with_account, statuses
 from tests.work import is_at_rest, processes, wait_until, worker
 
@@ -210,3 +213,57 @@ def test_it_sends_only_what_may_run(databases, server, sink):
         wait_until(lambda: running._due["publish"] > 0, what="at work")
     assert sink.records() == []
     assert statuses() == {"pending": 10}
+
+
+def test_a_lost_lease_stops_its_pool_at_the_next_heartbeat(databases, server, sink, monkeypatch):
+    monkeypatch.setattr(orchestrator, "TICK", 60)  # the tick would stop it too, but later
+    running_campaign(mails=10)
+    with worker(databases, lease_seconds=2) as running:
+        wait_until(lambda: running.pools)
+        pool = running.pools[server.id]
+        orphans.recover(pool.hold)  # as another process does when this one has slept too long
+        wait_until(lambda: pool.stopping)
+
+
+def test_the_journal_keeps_what_a_dropped_server_still_sends(databases, server, sink, monkeypatch):
+    monkeypatch.setattr(journal, "LARGEST", 0)
+    monkeypatch.setattr(orchestrator, "REFRESH_SECONDS", 0.1)
+    sink.play(Rule("dot", "delay", seconds=3))
+    running_campaign(mails=1)
+    with worker(databases) as running:
+        wait_until(sink.records)
+        with db.session(crm_db):
+            (mail_id,) = Mail.select(Mail.id).tuples().first()
+            SmtpServer.update(is_active=False).execute()
+        wait_until(lambda: not running.pools)
+        running._shorten_journal()
+        assert mail_id in journal.read(running.journal.path).dotted
+        wait_until(is_at_rest)
+    assert statuses() == {"sent": 1}
+
+
+def test_a_full_disk_for_the_journal_loses_no_outcome(databases, server, sink, monkeypatch):
+    def is_full(*note):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Journal, "reply", is_full)
+    running_campaign(mails=5)
+    with worker(databases):
+        wait_until(is_at_rest)
+    assert statuses() == {"sent": 5}
+    assert_books_balance()
+
+
+def test_a_server_is_not_kept_by_a_process_whose_journal_fails(databases, server, sink, monkeypatch):
+    noted, fail = Journal.lease, iter([True])
+
+    def lease(self, hold):
+        if next(fail, False):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        noted(self, hold)
+
+    monkeypatch.setattr(Journal, "lease", lease)
+    running_campaign(mails=5)
+    with worker(databases):
+        wait_until(is_at_rest)
+    assert statuses() == {"sent": 5}

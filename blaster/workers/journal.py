@@ -7,6 +7,7 @@ is dead: a worker that is merely stopped still holds it and may go on sending.
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -44,6 +45,7 @@ class Journal:
         self._lock.acquire()
         self._owner = owner
         self._holds: dict[str, Hold] = {}
+        self._writing = threading.Lock()
         self._file = os.open(self.path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
         self._write(f"B {_boot()} {owner}")
 
@@ -54,19 +56,27 @@ class Journal:
 
     def dot(self, mail_id: int) -> None:
         """Note that the final dot of this mail is about to be sent. Raises OSError: then it must not be sent."""
-        os.write(self._file, b"D %d\n" % mail_id)
+        with self._writing:
+            os.write(self._file, b"D %d\n" % mail_id)
 
     def reply(self, mail_id: int, reply: Reply) -> None:
         """Note the reply to the dot."""
         self._write(f"R {mail_id} {reply.code} {reply.text[:300]}")
 
-    def shorten(self) -> None:
-        """Begin anew; only while nothing is being sent and everything is settled."""
-        if os.fstat(self._file).st_size > LARGEST:
-            os.ftruncate(self._file, 0)
-            self._write(f"B {_boot()} {self._owner}")
-            for hold in self._holds.values():
-                self._write(f"L {hold.name} {hold.token}")
+    def size(self) -> int:
+        """Octets so far; for `shorten`."""
+        return os.fstat(self._file).st_size
+
+    def shorten(self, size: int) -> None:
+        """Begin anew if it is long and was not written to since it had this size.
+
+        All that was noted by then has to be settled: the notes of a mail under way must not get lost.
+        """
+        with self._writing:
+            if LARGEST < size == self.size():
+                os.ftruncate(self._file, 0)
+                leases = [f"L {hold.name} {hold.token}" for hold in self._holds.values()]
+                self._put("\n".join([f"B {_boot()} {self._owner}", *leases]))
 
     def close(self) -> None:
         """End without a trace: nothing is in doubt."""
@@ -76,7 +86,11 @@ class Journal:
         Path(f"{self.path}.lock").unlink(missing_ok=True)
 
     def _write(self, note: str) -> None:
-        os.write(self._file, note.replace("\n", " ").encode("utf-8", "replace") + b"\n")
+        with self._writing:
+            self._put(note.replace("\n", " "))
+
+    def _put(self, text: str) -> None:
+        os.write(self._file, text.encode("utf-8", "replace") + b"\n")
 
 
 def left_behind(directory: Path) -> Iterator[Notes]:

@@ -31,6 +31,7 @@ TICK = 0.5
 REFRESH_SECONDS = 3.0
 SWEEP_SECONDS = 60.0
 STOP_SECONDS = 10.0
+LAST_WORD = 3  # leases that a campaign waits for what sleeping workers and journals have to tell
 
 
 class Orchestrator:
@@ -45,6 +46,7 @@ class Orchestrator:
         self.stop = threading.Event()
         self._ended = threading.Event()
         self.pools: dict[int, ServerPool] = {}
+        self._closing: set[ServerPool] = set()  # dropped ones whose senders may still wait for a reply
         self._holds: dict[str, Hold] = {}
         self._holds_lock = threading.Lock()
         self._published = 0  # outcomes of this process at the last publishing
@@ -110,12 +112,19 @@ class Orchestrator:
             if len(self.pools) >= share:
                 break
             if server.id not in self.pools and (hold := self._hold(f"server:{server.id}")):
-                self.pools[server.id] = ServerPool(server, hold, self.desk)
+                self._open(server, hold)
         if len(self.pools) > share:
             self._drop(next(iter(self.pools)))  # a process has joined: it takes this one over
         self._refresh(wanted, now)
         self.messages.keep({c for campaigns in self.feeder.campaigns.values() for c in campaigns})
         self.feeder.pools = list(self.pools.values())
+
+    def _open(self, server: SmtpServer, hold: Hold) -> None:
+        try:
+            self.pools[server.id] = ServerPool(server, hold, self.desk)
+        except OSError:  # the journal's disk is full: another process may do better
+            self._release(hold)
+            raise
 
     def _refresh(self, servers: dict[int, SmtpServer], now: int) -> None:
         ids = list(self.pools)
@@ -139,23 +148,26 @@ class Orchestrator:
     def _drop(self, server_id: int) -> None:
         pool = self.pools.pop(server_id)
         pool.stop()
+        self._closing.add(pool)
         self.feeder.pools = list(self.pools.values())
         threading.Thread(target=self._close, args=(pool,), name=f"close-{server_id}", daemon=True).start()
 
     def _close(self, pool: ServerPool) -> None:
+        """The outcomes first, then the lease: rows without one count as orphans."""
         pool.close()
-        self._release_when_settled(pool.hold)
-
-    def _release_when_settled(self, hold: Hold) -> None:
-        """The outcomes first: rows without a lease count as orphans."""
-        self.writer.call(lambda: self._release(hold))
+        self._closing.discard(pool)
+        self.writer.call(lambda: self._release(pool.hold))
 
     def _close_idle(self) -> None:
         for pool in self.pools.values():
-            for lane in list(pool.lanes.values()):
-                lane.close_idle(older_than=30.0)
-        if all(pool.is_quiet() for pool in self.pools.values()) and self.writer.is_idle():
-            self.journal.shorten()
+            pool.tidy()
+        self._shorten_journal()
+
+    def _shorten_journal(self) -> None:
+        """Only while no mail is under way. In this order: a sender leaves its seat when its outcomes are handed in."""
+        size = self.journal.size()
+        if all(pool.is_quiet() for pool in (*self.pools.values(), *self._closing)) and self.writer.is_idle():
+            self.journal.shorten(size)
 
     def _hold(self, name: str) -> Hold | None:
         hold = leases.take(name, self.owner, self.ttl)
@@ -180,11 +192,18 @@ class Orchestrator:
                 kept = leases.renew(self.owner, names, self.ttl)
                 with self._holds_lock:
                     self._holds = {n: h for n, h in self._holds.items() if n not in names or kept.get(n) == h}
+                self._stop_lost_pools()
                 self.pulse.beat(started)
                 if self._own_name not in kept:
                     self._hold(self._own_name)
             except Exception:
                 log.exception("the heartbeat failed")
+
+    def _stop_lost_pools(self) -> None:
+        """Before the pulse lets their senders go on: a process that slept too long has no right to its mails."""
+        for pool in list(self.pools.values()):
+            if pool.hold not in self._holds.values():
+                pool.stop()
 
     def _do_chores(self) -> None:
         """What any one process does for all: recovery, staging, cancelling, progress."""
@@ -228,7 +247,7 @@ class Orchestrator:
         is_many = self.writer.settled - self._published >= self.settings.status_update_every
         if self._is_due("publish", self.settings.status_update_seconds) or is_many:
             self._published = self.writer.settled
-            progress.finish()
+            progress.finish(last_word=LAST_WORD * self.ttl)
             progress.publish()
 
     def _is_due(self, what: str, seconds: float) -> bool:
@@ -241,9 +260,10 @@ class Orchestrator:
         log.info("worker %s is stopping", self.owner)
         deadline = time.monotonic() + STOP_SECONDS
         self.feeder.stop()
-        for pool in self.pools.values():
+        pools = (*self.pools.values(), *self._closing)
+        for pool in pools:
             pool.stop()
-        closing = [threading.Thread(target=pool.close, daemon=True) for pool in self.pools.values()]
+        closing = [threading.Thread(target=pool.close, daemon=True) for pool in pools]
         for thread in closing:
             thread.start()
         for thread in closing:

@@ -97,10 +97,10 @@ class Sender:
 
     def _conclude(self, mail_id: int, reply: Reply) -> None:
         row = self._under_way.pop(mail_id)
+        outcome = outcomes.outcome_of(row, reply)
+        self.desk.writer.settle(outcome)  # first: where the disk is full the journal raises
         if reply.phase == "dot" and reply.code > 0:
             self.desk.journal.reply(mail_id, reply)
-        outcome = outcomes.outcome_of(row, reply)
-        self.desk.writer.settle(outcome)
         reply_class = outcome.reply_class
         if reply_class == "sent":
             self.pool.account_works(self.lane)
