@@ -28,9 +28,15 @@ _COLUMNS = (
 )
 
 
-def finish(now: int | None = None) -> int:
-    """Mark running campaigns with nothing left to send as finished; returns how many."""
+def finish(now: int | None = None, last_word: int = 0) -> int:
+    """Mark running campaigns with nothing left to send as finished; returns how many.
+
+    A mail that recovery put in doubt less than `last_word` ms ago holds its campaign open: its worker, when it wakes,
+    or its journal may still tell that it was never sent, and then it can be sent as long as the campaign runs.
+    """
     ids = _without_open_mails()
+    if ids:
+        ids = set(ids) - _may_be_told(ids, last_word)
 
     def work():
         mine = CampaignControl.campaign_id.in_(ids) & (CampaignControl.run_state == "running")
@@ -58,6 +64,13 @@ def _without_open_mails() -> list[int]:
         return [campaign_id for (campaign_id,) in query.tuples()]
 
 
+def _may_be_told(campaign_ids: list[int], last_word: int) -> set[int]:
+    in_doubt = Mail.campaign_id.in_(campaign_ids) & (Mail.status == "unknown") & Mail.lease_token.is_null(False)
+    with db.session(crm_db):
+        lately = in_doubt & (Mail.due_at > db.now(crm_db) - last_word)
+        return {campaign_id for (campaign_id,) in Mail.select(Mail.campaign_id).where(lately).distinct().tuples()}
+
+
 def _counts(campaign_ids: Iterable[int]) -> dict[int, dict[str, int]]:
     sums = [fn.SUM(getattr(CampaignTally, state)) for state in STATES]
     query = CampaignTally.select(CampaignTally.campaign_id, *sums).where(CampaignTally.campaign_id.in_(campaign_ids))
@@ -70,7 +83,21 @@ def publish(now: int | None = None) -> int:
 
     Several processes may do this at once: an older snapshot never overwrites a newer one.
     """
-    shown = _unsettled()
+    return _publish(_unsettled(), now)
+
+
+def refresh(user_id: int, campaign_id: int) -> None:
+    """Copy state and counters of this campaign at once, even after its end: its owner has decided about mails.
+
+    Raises NotFound before the start and for strangers.
+    """
+    _control(user_id, campaign_id)
+    with db.session(campaign_db):
+        status = CampaignStatus.get_by_id(campaign_id)
+    _publish({campaign_id: status}, None)
+
+
+def _publish(shown: dict[int, CampaignStatus], now: int | None) -> int:
     if not shown:
         return 0
     with db.session(crm_db):
@@ -93,12 +120,16 @@ def _is_news(row: tuple, status: CampaignStatus) -> bool:
 
 
 def _unsettled() -> dict[int, CampaignStatus]:
-    """Started campaigns that have not ended, or have with mails still on their way when we last looked."""
+    """Started campaigns that have not ended, or have with mails still on their way when we last looked, or that run
+    again since."""
+    with db.session(crm_db):
+        running = CampaignControl.select(CampaignControl.campaign_id).where(CampaignControl.run_state == "running")
+        ids = [campaign_id for (campaign_id,) in running.tuples()]
     open_mails = CampaignStatus.pending_emails + CampaignStatus.active_emails > 0
     started = ~CampaignStatus.status.in_(["draft", *ENDED])
     with db.session(campaign_db):
-        query = CampaignStatus.select().where(started | (CampaignStatus.status.in_(ENDED) & open_mails))
-        return {status.campaign_id: status for status in query}
+        ended = CampaignStatus.status.in_(ENDED) & (open_mails | CampaignStatus.campaign_id.in_(ids))
+        return {status.campaign_id: status for status in CampaignStatus.select().where(started | ended)}
 
 
 def _row(status: CampaignStatus, control: CampaignControl, counts: dict[str, int], now: int) -> tuple:

@@ -150,6 +150,21 @@ def test_campaign_with_nothing_left_is_finished(running):
     assert _counts(running) == {"sent": 2, "unknown": 1}
 
 
+def test_a_campaign_waits_for_what_a_sleeping_worker_may_tell(running):
+    _move(running, "pending", "unknown", 3)
+    with db.session(db.crm_db):
+        Mail.update(status="unknown", lease_token=77, due_at=db.now(db.crm_db)).execute()
+    assert progress.finish(last_word=60_000) == 0
+    assert progress.finish(last_word=0) == 1
+
+
+def test_a_campaign_does_not_wait_for_replies_that_never_come(running):
+    _move(running, "pending", "unknown", 3)
+    with db.session(db.crm_db):
+        Mail.update(status="unknown", lease_token=None, due_at=db.now(db.crm_db)).execute()
+    assert progress.finish(last_word=60_000) == 1
+
+
 @pytest.mark.parametrize("run_state", ["staging", "paused", "cancelling", "cancelled"])
 def test_only_a_running_campaign_finishes(running, run_state):
     _move(running, "pending", "sent", 3)
