@@ -1,11 +1,11 @@
 """One SMTP conversation as the sink holds it (RFC 5321, 2920, 4954), with the faults of its script played in."""
 
-import asyncio
 import base64
 import binascii
 import re
-from collections import deque
 from typing import TYPE_CHECKING
+
+from blaster.demo.wire import Wire
 
 if TYPE_CHECKING:
     from blaster.demo.sink import Sink
@@ -15,18 +15,13 @@ _PATH = re.compile(rb"(?i)(?:FROM|TO):\s*<([^<>\r\n]*)>(.*)", re.DOTALL)
 _SIZE = re.compile(rb"(?i)\bSIZE=(\d+)")
 
 
-class Conversation(asyncio.BufferedProtocol):
-    """Bytes in, replies out. What one read brought is answered in one write, after the mails in it are in the log."""
+class Conversation(Wire):
+    """Commands and mails in, replies out."""
 
     def __init__(self, sink: "Sink"):
-        self.sink = sink
-        self.loop = asyncio.get_running_loop()
-        self.buffer = bytearray()
-        self.replies: list[bytes] = []
-        self.held: deque[bytes | None] = deque()
-        self.due = 0.0
+        super().__init__(sink)
         self.login = ""
-        self.greeted = self.secure = self.upgrading = self.closing = False
+        self.greeted = False
         self.auth_step = None
         self.forget_mail()
 
@@ -39,56 +34,11 @@ class Conversation(asyncio.BufferedProtocol):
 
     # Bytes
 
-    def connection_made(self, transport) -> None:
-        self.transport = transport
-        self.secure = transport.get_extra_info("ssl_object") is not None
-        self.sink.conversations.add(self)
+    def greet(self) -> None:
         self.answer("banner", b"220 sink.example ESMTP\r\n")
-        self.flush()
 
-    def connection_lost(self, error: Exception | None) -> None:
-        self.closing = True
-        self.sink.conversations.discard(self)
-
-    def get_buffer(self, size_hint: int) -> memoryview:
-        # One buffer for all conversations: a fresh 256 kB per read, as asyncio.Protocol does it, costs 30 us a mail.
-        return self.sink.incoming
-
-    def buffer_updated(self, size: int) -> None:
-        self.buffer += self.sink.incoming[:size]
-        if not self.upgrading:
-            self.take()
-
-    def take(self) -> None:
-        while self.buffer and not self.closing and (self.take_body() if self.in_body else self.take_command()):
-            pass
-        self.flush()
-
-    def flush(self) -> None:
-        if self.replies:
-            self.send(b"".join(self.replies))
-            self.replies.clear()
-
-    def send(self, data: bytes | None, delay: float = 0.0) -> None:
-        """Write now, or in order after what is held back and `delay` seconds later; None closes the connection."""
-        rtt = self.sink.script.faults.rtt_ms / 1000
-        if not (rtt or delay or self.held):
-            self.write(data)
-            return
-        self.due = max(self.loop.time() + rtt, self.due) + delay
-        self.held.append(data)
-        self.loop.call_at(self.due, lambda: self.write(self.held.popleft()))
-
-    def write(self, data: bytes | None) -> None:
-        if data is None:
-            self.transport.close()
-        elif not self.transport.is_closing():
-            self.transport.write(data)
-
-    def hang_up(self, delay: float = 0.0) -> None:
-        self.flush()
-        self.closing = True
-        self.send(None, delay)
+    def take_one(self) -> bool:
+        return self.take_body() if self.in_body else self.take_command()
 
     # Replies and faults
 
@@ -148,14 +98,14 @@ class Conversation(asyncio.BufferedProtocol):
             command(self, rest)
 
     def helo(self, rest: bytes) -> None:
-        self.answer("ehlo", b"250 sink.example\r\n", self.greet)
+        self.answer("ehlo", b"250 sink.example\r\n", self.begin)
 
     def ehlo(self, rest: bytes) -> None:
         lines = ["sink.example", *self.sink.extensions(self.secure)]
         text = "".join(f"250-{line}\r\n" for line in lines[:-1]) + f"250 {lines[-1]}\r\n"
-        self.answer("ehlo", text.encode(), self.greet)
+        self.answer("ehlo", text.encode(), self.begin)
 
-    def greet(self) -> None:
+    def begin(self) -> None:
         self.greeted = True
         self.forget_mail()
 
@@ -163,27 +113,11 @@ class Conversation(asyncio.BufferedProtocol):
         if self.sink.tls is None or self.secure:
             self.replies.append(b"502 5.5.1 TLS not available\r\n")
         else:
-            self.answer("starttls", b"220 2.0.0 Go ahead\r\n", self.begin_tls)
+            self.answer("starttls", b"220 2.0.0 Go ahead\r\n", self.start_over)
 
-    def begin_tls(self) -> None:
-        # What came in clear behind STARTTLS must not count as said inside TLS.
-        self.buffer.clear()
+    def start_over(self) -> None:
         self.greeted = False
-        self.upgrading = True
-        self.sink.spawn(self.upgrade())
-
-    async def upgrade(self) -> None:
-        while self.held:
-            await asyncio.sleep(0.01)
-        try:
-            self.transport = await self.loop.start_tls(self.transport, self, self.sink.tls, server_side=True)
-        except OSError as error:
-            self.transport.abort()
-            self.connection_lost(error)
-            return
-        # A quick client's EHLO may be here already: before this line its answer would have gone out in clear text.
-        self.secure, self.upgrading = True, False
-        self.take()
+        self.begin_tls()
 
     def auth(self, rest: bytes) -> None:
         mechanism, _, initial = rest.partition(b" ")
