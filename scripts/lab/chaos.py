@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 from blaster import db
 from blaster.db import crm_db
-from blaster.models.crm_db import Mail
+from blaster.models.crm_db import CampaignControl, Mail
 from blaster.queue import control
 from blaster.supervisor import Child
 from scripts.lab import hosts
+from scripts.lab.database import patiently
 from scripts.lab.evidence import row_of
 from scripts.lab.hosts import Host
 from scripts.lab.plan import Event, Plan
@@ -57,10 +58,9 @@ class Chaos:
 
     def tend(self) -> None:
         """Resume what was paused long enough."""
-        due = [each for each in self._paused if each[0] <= time.monotonic()]
-        self._paused = [each for each in self._paused if each not in due]
-        for _, resume in due:
-            resume()
+        for each in [each for each in self._paused if each[0] <= time.monotonic()]:
+            each[1]()
+            self._paused.remove(each)
 
     def is_over(self) -> bool:
         """Nobody sleeps, no host is down, no campaign is paused any more."""
@@ -87,7 +87,8 @@ class Chaos:
         host.go_down(self._chance.uniform(*DOWN_LEASES) * self.plan.lease_seconds)
         if with_disk:
             time.sleep(SETTLE_SECONDS)
-            self.doubt["under way at crashes of machines"] += _under_way(host.lose_last_writes())
+            tokens = host.lose_last_writes()
+            self.doubt["under way at crashes of machines"] += patiently(lambda: _under_way(tokens))
 
     def _stop(self, victim: Child) -> None:
         seconds = STOP_LEASES * self.plan.lease_seconds
@@ -97,21 +98,25 @@ class Chaos:
 
     def _pause(self, tenant: Tenant) -> None:
         """Once a pause is committed, only mails whose intent came before may still arrive."""
-        if control.state(tenant.user_id, tenant.campaign_id).run_state != "running":
+        if _state(tenant).run_state != "running":
             return
-        control.pause_if_running(tenant.user_id, tenant.campaign_id, PAUSE_NOTE)
-        if control.state(tenant.user_id, tenant.campaign_id).note != PAUSE_NOTE:
+        patiently(lambda: control.pause_if_running(tenant.user_id, tenant.campaign_id, PAUSE_NOTE))
+        if _state(tenant).note != PAUSE_NOTE:
             return  # a worker was quicker
-        before = _with_intent(tenant.campaign_id)
+        before = patiently(lambda: _with_intent(tenant.campaign_id))
         since = time.time_ns() // 1_000_000
 
         def resume() -> None:
             records = (record for sink in self.sinks for record in sink.records() if record.time_ms > since)
             mine = (record for record in records if record.campaign == str(tenant.campaign_id))
             self.late += [record.recipient for record in mine if row_of(record) not in before]
-            control.resume(tenant.user_id, tenant.campaign_id)
+            patiently(lambda: control.resume(tenant.user_id, tenant.campaign_id))
 
         self._paused.append((time.monotonic() + PAUSE_SECONDS, resume))
+
+
+def _state(tenant: Tenant) -> CampaignControl:
+    return patiently(lambda: control.state(tenant.user_id, tenant.campaign_id))
 
 
 def _under_way(tokens: set[int]) -> int:

@@ -3,11 +3,14 @@
 import random
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlparse
 
+import peewee
 import pymysql
 
+from blaster import db
 from scripts.lab.mariadb import MariaDB
 from scripts.lab.plan import Plan
 
@@ -52,6 +55,17 @@ class MySQL:
     def remove(self) -> None:
         if self.server:
             self.server.remove()
+
+
+def patiently(work: Callable):
+    """The value of `work()`, which is tried again while the database is away; for reads and what may run twice."""
+    while True:
+        try:
+            return work()
+        except (peewee.PeeweeException, pymysql.MySQLError) as error:
+            if not db.is_transient(error):
+                raise
+            time.sleep(0.1)
 
 
 def open_database(plan: Plan, folder: Path) -> SQLite | MySQL:

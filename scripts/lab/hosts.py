@@ -13,6 +13,7 @@ from blaster.workers import journal
 from scripts.lab.plan import Plan
 
 RESTART_SECONDS = 0.5  # the launcher's patience grows with each death of a process; here it is not its own fault
+GOOD_CODES = (0, -signal.SIGTERM)  # the latter where it came before Python was ready
 JOURNAL_LOST = 200  # octets at the end of a journal that never reached the disk of a machine that went down
 
 
@@ -62,7 +63,7 @@ class Host:
         return len(self.running()) == len(self.children) == len(self._journals())
 
     def stop(self, timeout: float = 25.0) -> list[str]:
-        """SIGTERM to all that run; those that did not end by themselves with exit code 0."""
+        """SIGTERM to all that run; those that did not end by themselves, with exit code 0 once they had started."""
         running = self.running()
         for child in running:
             child.process.send_signal(signal.SIGCONT)
@@ -73,7 +74,8 @@ class Host:
         for child in self.children:
             child.finish()
         self._output.close()
-        return [f"{each.name} ended with code {each.process.returncode}" for each in running if each.process.returncode]
+        codes = {child.name: child.process.returncode for child in running}
+        return [f"{name} ended with code {code}" for name, code in codes.items() if code not in GOOD_CODES]
 
     def _journals(self) -> list[Path]:
         return list((self.folder / "journal").glob("*.journal"))

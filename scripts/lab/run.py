@@ -15,7 +15,7 @@ from blaster import boot, config, schema
 from blaster.db import campaign_db, crm_db
 from scripts.lab import hosts, invariants, result, sinks, tenants
 from scripts.lab.chaos import Chaos
-from scripts.lab.database import open_database
+from scripts.lab.database import open_database, patiently
 from scripts.lab.evidence import gather
 from scripts.lab.invariants import Verdict
 from scripts.lab.owner import Owner
@@ -90,8 +90,8 @@ class Lab:
             for host in self.chaos.hosts:
                 host.keep_alive()
             self.chaos.tend()
-            self.owner.tend()
-            if condition():
+            patiently(self.owner.tend)
+            if patiently(condition):
                 return True
             time.sleep(POLL)
         return False
