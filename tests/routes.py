@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from flask import Flask
 from werkzeug.routing import Rule
 
-from blaster import campaigns, recipients, servers
-from blaster.queue import control
+from blaster import campaigns, db, recipients, servers
+from blaster.models.crm_db import Mail
+from blaster.queue import control, staging
 
 PUBLIC, PERSONAL, OWNED, ADMIN = "public", "personal", "owned", "admin"
 
@@ -32,6 +33,11 @@ ROUTES = {
     "progress.pause": OWNED,
     "progress.resume": OWNED,
     "progress.cancel": OWNED,
+    "decisions.unknown": OWNED,
+    "decisions.failed": OWNED,
+    "decisions.send_again": OWNED,
+    "decisions.count_as_sent": OWNED,
+    "decisions.try_again": OWNED,
     "preview.saved": OWNED,
     "preview.unsaved": PERSONAL,
     "recipients.index": PERSONAL,
@@ -71,12 +77,17 @@ def own(user_id: int, *, started: bool = False) -> dict[str, int]:
         stage_until = campaigns.start(user_id, campaign.campaign_id).stage_until
         content = {name: getattr(campaign, name) for name in control.CONTENT}
         control.open_campaign(user_id, campaign.campaign_id, found.id, stage_until, content)
+        while not staging.stage_batch(control.state(user_id, campaign.campaign_id), 10):
+            pass
+    with db.session(db.crm_db):
+        mail = Mail.get_or_none(Mail.campaign_id == campaign.campaign_id)
     return {
         "server_id": server.id,
         "account_id": account.id,
         "list_id": found.id,
         "recipient_id": next(iter(recipients.list_recipients(user_id, found.id))).id,
         "campaign_id": campaign.campaign_id,
+        "mail_id": mail.id if mail else 0,
     }
 
 

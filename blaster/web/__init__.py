@@ -13,6 +13,7 @@ from blaster.web import (
     auth,
     campaigns,
     dashboard,
+    decisions,
     errors,
     formatting,
     imports,
@@ -47,7 +48,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     security.protect(app, settings)
     formatting.register(app)
     errors.register(app)
-    pages = (auth, dashboard, campaigns, review, preview, progress, recipients, imports, servers, accounts, admin)
+    pages = (auth, dashboard, campaigns, review, preview, progress, decisions)
+    pages += (recipients, imports, servers, accounts, admin)
     for module in pages:
         app.register_blueprint(module.bp)
     app.add_url_rule("/healthz", view_func=healthz)
