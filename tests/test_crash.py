@@ -1,0 +1,67 @@
+"""The short form of the crash lab, and the proof that it bites: three defects that it has to find.
+
+The lab is a script that anyone can run: python3 scripts/crash_lab.py --help.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts.lab.plan import Plan, events
+from tests.conftest import REQUIRE_ALL
+from tests.mariadb import HINT, is_installed
+
+SCRIPT = Path(__file__).parent.parent / "scripts" / "crash_lab.py"
+CALM = "--kills 0 --stops 0 --terms 0 --pauses 0 --cuts 0 --restarts 0"
+
+
+class Lab:
+    """A run of the lab, in the background."""
+
+    def __init__(self, engine: str, options: str):
+        own_server = os.environ.get("BLASTER_TEST_MYSQL_URL")
+        if engine == "mysql" and own_server:
+            options += f" --restarts 0 --mysql-url {own_server}"
+        elif engine == "mysql" and not is_installed():
+            pytest.fail(HINT) if REQUIRE_ALL else pytest.skip(HINT)
+        command = [sys.executable, str(SCRIPT), "--json", "--engine", engine, *options.split()]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def result(self) -> dict:
+        found, words = self.process.communicate(timeout=300)
+        assert found, words
+        return json.loads(found)
+
+
+@pytest.mark.parametrize(
+    ("engine", "options"),
+    [
+        ("sqlite", "--mails 800 --kills 8 --stops 1 --terms 1 --pauses 1"),
+        ("mysql", "--mails 2000 --kills 15 --stops 3 --terms 1 --pauses 1 --cuts 2 --restarts 1"),
+    ],
+)
+def test_nothing_is_lost_and_nothing_is_sent_twice(engine, options):
+    result = Lab(engine, options).result()
+    assert result["held"], result
+    assert result["figures"]["sent"] > 0.8 * result["plan"]["mails"], result
+
+
+def test_defects_are_found():
+    runs = {
+        "mark-after-send": Lab("sqlite", f"{CALM} --mails 200 --kills 3 --mutant mark-after-send"),
+        "resend-the-sending": Lab("sqlite", f"{CALM} --mails 200 --kills 3 --stops 1 --mutant resend-the-sending"),
+        "budget-without-lock": Lab("mysql", f"{CALM} --mails 400 --mutant budget-without-lock"),
+    }
+    broken = {mutant: run.result()["broken"] for mutant, run in runs.items()}
+    assert "I2" in broken["mark-after-send"], broken
+    assert "I2" in broken["resend-the-sending"], broken
+    assert "I6" in broken["budget-without-lock"], broken
+
+
+def test_the_same_seed_breaks_the_same_things():
+    assert events(Plan(seed=7)) == events(Plan(seed=7)) != events(Plan(seed=8))
+    assert len(events(Plan(engine="mysql", kills=20, stops=5, terms=4, cuts=3, restarts=2, pauses=1))) == 35
