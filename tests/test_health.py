@@ -86,7 +86,7 @@ def test_a_success_says_nothing_about_other_accounts_and_servers(clock):
     assert row().state == "cooling"
 
 
-@pytest.mark.parametrize("reply_class", health.ATTENTION)
+@pytest.mark.parametrize("reply_class", sorted(health.ATTENTION))
 def test_only_the_user_ends_the_need_for_attention(clock, reply_class):
     fail(reply_class)
     clock.advance(100 * HOUR)
