@@ -29,7 +29,7 @@ class Clock:
 
 @pytest.fixture
 def clock(databases, monkeypatch) -> Iterator[Clock]:
-    """One connection for the whole test, which does not wait for the disk: thousands of transactions in a few seconds."""
+    """One connection for the whole test, which does not wait for the disk: models make thousands of transactions."""
     clock = Clock()
     monkeypatch.setattr(db, "now", clock)
     with db.session(crm_db):

@@ -168,9 +168,20 @@ def test_a_release_written_again_leaves_a_new_claim_alone(account):
     second = claim(account, hold)
     assert {row.id for row in first} == {row.id for row in second}
     assert claims.settle(outcomes(first, "pending")) == 0
+    assert claims.intend(first) == set()
     assert claims.intend(second) == set(second)
     assert claims.settle(outcomes(first, "pending")) == 0
     assert statuses() == {"sending": 4}
+
+
+@pytest.mark.parametrize("status", ["sent", "failed", "unknown", "pending"])
+def test_what_is_settled_is_not_granted_again(account, status):
+    rows = claim(account, leases.take("server:1", "host:1", DAY))
+    claims.intend(rows)
+    claims.settle(outcomes(rows, status))
+    assert claims.intend(rows) == set()
+    assert statuses() == {status: 4}
+    assert_books_balance()
 
 
 def test_an_older_claim_is_never_granted_beside_the_present_one(account):

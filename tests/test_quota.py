@@ -119,14 +119,17 @@ def test_budgets_are_those_of_the_user_alone(clock):
 
 
 def test_charges_add_up_and_can_be_given_back(clock):
-    quota_of = lambda: quota.budgets(ALICE)[account.id].hour_used  # noqa: E731
     _, account = server_with_account()
+
+    def used():
+        return quota.budgets(ALICE)[account.id].hour_used
+
     bucket = quota.bucket_of(clock.at)
     with db.session(crm_db):
         quota.charge([(account.id, bucket, 5), (account.id, bucket - BUCKET, 2)])
-        assert quota_of() == 7
+        assert used() == 7
         quota.charge([(account.id, bucket, -5), (account.id, bucket, 0)])
-        assert quota_of() == 2
+        assert used() == 2
 
 
 def test_greedy_workers_get_nearly_all_of_the_hour_and_never_more(clock):
@@ -151,6 +154,28 @@ def test_a_mail_counts_from_its_intent_not_from_its_claim(clock):
     assert claims.intend(rows) == set(rows)
     clock.advance(20 * MINUTE)
     assert claims.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 3) == ([], 0)
+
+
+@pytest.mark.parametrize("status", ["sent", "unknown"])
+def test_a_mail_counts_from_its_outcome_not_from_its_intent(clock, status):
+    _, account = server_with_account(hourly=3)
+    hold, rows = claim_all(account)
+    claims.intend(rows)
+    clock.advance(50 * MINUTE)
+    claims.settle([Outcome(row, status) for row in rows])
+    clock.advance(20 * MINUTE)
+    assert quota.budgets(ALICE)[account.id].left == 0
+    assert_books_balance()
+
+
+@pytest.mark.parametrize("status", ["pending", "failed"])
+def test_a_mail_that_was_refused_costs_nothing(clock, status):
+    _, account = server_with_account(hourly=3)
+    _, rows = claim_all(account)
+    claims.intend(rows)
+    claims.settle([Outcome(row, status) for row in rows])
+    assert quota.budgets(ALICE)[account.id].left == 3
+    assert_books_balance()
 
 
 def test_a_claim_older_than_an_hour_may_not_be_sent_any_more(clock):
