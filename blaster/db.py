@@ -232,11 +232,11 @@ def shared(query):
 
 
 def execute(database, query: str, *values):
-    """A statement of our own, for those few that every mail needs: peewee takes 7 us a value. `%s` marks values on
-    both engines, `{share}` at its end the lock of `shared`."""
-    sqlite = is_sqlite(database)
-    query = query.format(share="" if sqlite else "LOCK IN SHARE MODE")
-    return database.execute_sql(query.replace("%s", "?") if sqlite else query, values)
+    """A statement of our own, for those few that every mail needs: peewee takes 7 us a value. `%s` marks values on both
+    engines; `{share}` and `{skip}` at its end lock as `shared` and `locked` do."""
+    if is_sqlite(database):
+        return database.execute_sql(query.format(share="", skip="").replace("%s", "?"), values)
+    return database.execute_sql(query.format(share="LOCK IN SHARE MODE", skip="FOR UPDATE SKIP LOCKED"), values)
 
 
 def insert_new(model, columns: Sequence, rows: Iterable[tuple]) -> None:

@@ -214,15 +214,15 @@ def test_many_claimers_share_rows_and_budget_exactly(databases):
 
 def test_the_claim_uses_its_index(engine, account, hold):
     running_campaign(mails=2_000)
+    query = f"SELECT id FROM mail_blaster WHERE {claims.UNTRIED}"
     with db.session(crm_db):
-        query, params = Mail.select(Mail.id).where(claims._untried(7, 0)).order_by(Mail.id).limit(100).sql()
         if engine == "mysql":
             crm_db.execute_sql("ANALYZE TABLE mail_blaster").fetchall()
-            plan = crm_db.execute_sql("EXPLAIN " + query, params).fetchone()
+            plan = db.execute(crm_db, f"EXPLAIN {query}", 7, 0, 100).fetchone()
             assert "campaign_id_status_due_at" in plan[5], plan
             assert "filesort" not in (plan[9] or "")
         else:
-            plan = crm_db.execute_sql("EXPLAIN QUERY PLAN " + query, params).fetchall()
+            plan = db.execute(crm_db, f"EXPLAIN QUERY PLAN {query}", 7, 0, 100).fetchall()
             assert any("campaign_id_status_due_at" in row[3] for row in plan), plan
             assert not any("TEMP B-TREE" in row[3] for row in plan)
 

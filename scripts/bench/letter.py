@@ -4,19 +4,20 @@ from blaster.mail.compile import Content, compile_message
 from blaster.queue import control
 
 _PARAGRAPH = (
-    '<tr><td style="padding:12px 24px;font:16px/1.5 Georgia,serif;color:#222">Dear {{ first_name }}, the bakers of '
-    "{{ city }} have been up since four, and item %d of this week's list is a rye loaf with roasted walnuts, baked for "
-    'an hour and cooled on the rack. <a href="https://bakery.example.com/loaves/%d?from=letter">Reserve a loaf</a>, or '
-    "come by before noon: what is left then goes to the swans on the river.</td></tr>\n"
+    '<tr><td style="padding:12px 24px;font:16px/1.5 Georgia,serif;color:#222">The bakers of our street have been up '
+    "since four, and item %d of this week's list is a rye loaf with roasted walnuts, baked for an hour and cooled. "
+    '<a href="https://bakery.example.com/loaves/%d?from=letter">Reserve a loaf</a>, or come by before noon: what '
+    "is left then goes to the swans on the river.</td></tr>\n"
 )
 HTML = (
-    "<!doctype html><html><body><h1>Good morning, {{ first_name }} {{ last_name }}</h1><table>\n"
+    "<!doctype html><html><body><h1>Good morning, {{ first_name }} {{ last_name }}</h1>\n"
+    "<p>Dear {{ first_name }}, here is what {{ city }} can look forward to this week.</p><table>\n"
     + "".join(_PARAGRAPH % (n, n) for n in range(1, 10))
     + "</table><p>You get this letter as {{ email }}.</p></body></html>\n"
 )
 TEXT = (
-    "Good morning, {{ first_name }} {{ last_name }}\n\nThe bakers of {{ city }} have been up since four. This week: rye\n"
-    "with roasted walnuts. Reserve a loaf at https://bakery.example.com/loaves, or come by.\n\n"
+    "Good morning, {{ first_name }} {{ last_name }}\n\nThe bakers of {{ city }} have been up since four.\n"
+    "This week: rye with roasted walnuts. Reserve a loaf at https://bakery.example.com/loaves.\n\n"
     "You get this letter as {{ email }}.\n"
 )
 SUBJECT = "{{ first_name }}, the winter loaves are here"
