@@ -24,6 +24,10 @@ AWAKE_SECONDS = 2.0  # for what a process has to tell when it wakes
 PAUSE_SECONDS, PAUSE_NOTE = 1.0, "paused by the lab"
 
 
+# Why a mail may end as unknown.
+OPEN, CRASHED, WITHHELD = "connections open at kills", "under way at crashes of machines", "replies withheld"
+
+
 class Chaos:
     """`strike` an event; `tend` all the time. `done` counts what was broken, `doubt` the mails it may leave unknown."""
 
@@ -79,7 +83,7 @@ class Chaos:
         """Stopped first, so that what is counted is what dies."""
         for victim in victims:
             hosts.freeze(victim)
-        self.doubt["connections open at kills"] += sum(hosts.open_connections(each, self._ports) for each in victims)
+        self.doubt[OPEN] += sum(hosts.open_connections(each, self._ports) for each in victims)
 
     def _go_down(self, host: Host, *, with_disk: bool = False) -> None:
         if not with_disk:
@@ -88,7 +92,7 @@ class Chaos:
         if with_disk:
             time.sleep(SETTLE_SECONDS)
             tokens = host.lose_last_writes()
-            self.doubt["under way at crashes of machines"] += patiently(lambda: _under_way(tokens))
+            self.doubt[CRASHED] += patiently(lambda: _under_way(tokens))
 
     def _stop(self, victim: Child) -> None:
         seconds = STOP_LEASES * self.plan.lease_seconds

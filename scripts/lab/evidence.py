@@ -40,8 +40,10 @@ class Evidence:
             counts[mail.campaign_id][tally.column_of(mail.status)] += 1
         return counts
 
-    def total(self, status: str) -> int:
-        return sum(mail.status == status for mail in self.mails.values())
+    @cached_property
+    def unknown(self) -> Counter:
+        """By whether somebody told (True), a worker or a journal, or recovery had to give up (False)."""
+        return Counter(mail.lease_token is None for mail in self.mails.values() if mail.status == "unknown")
 
 
 def row_of(record: Record) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from blaster.demo.maillog import HOUR_MS, busiest
 from blaster.queue import tally
+from scripts.lab.chaos import CRASHED, OPEN, WITHHELD
 from scripts.lab.evidence import Evidence, row_of
 
 CHARGED = ("claimed", "sending", "sent", "unknown")
@@ -101,6 +102,17 @@ def screens_are_right(found: Evidence) -> list[str]:
         shown = {state: getattr(found.shown[campaign_id], f"{state}_emails") for state in tally.STATES}
         if shown != counts:
             cases.append(f"campaign {campaign_id}: shown {shown}, rows {counts}")
+    return cases
+
+
+def unknown_beyond(found: Evidence, doubt: Counter) -> list[str]:
+    """Only a machine that lost its journal leaves more in doubt than what was between final dot and reply."""
+    told, untold = found.unknown[True], found.unknown[False]
+    cases = []
+    if told > doubt[OPEN] + doubt[WITHHELD]:
+        cases.append(f"{told} between final dot and reply, {doubt[OPEN] + doubt[WITHHELD]} may be")
+    if untold > doubt[CRASHED]:
+        cases.append(f"{untold} without a word, {doubt[CRASHED]} may be")
     return cases
 
 

@@ -14,7 +14,7 @@ from cryptography.fernet import Fernet
 from blaster import boot, config, schema
 from blaster.db import campaign_db, crm_db
 from scripts.lab import hosts, invariants, result, sinks, tenants
-from scripts.lab.chaos import Chaos
+from scripts.lab.chaos import WITHHELD, Chaos
 from scripts.lab.database import open_database, patiently
 from scripts.lab.evidence import gather
 from scripts.lab.invariants import Verdict
@@ -102,14 +102,12 @@ class Lab:
     def _look(self, rests: bool, rude: list[str]) -> Result:
         found = gather(self.chaos.tenants, self.chaos.sinks)
         played = sum((sink.faults_played() for sink in self.chaos.sinks), Counter())
-        doubt = self.chaos.doubt + Counter({"replies withheld": sum(played["dot", act] for act in WITHHOLDS)})
-        unknown = found.total("unknown")
-        beyond = [f"{unknown} are unknown, {doubt.total()} may be"] if unknown > doubt.total() else []
+        doubt = self.chaos.doubt + Counter({WITHHELD: sum(played["dot", act] for act in WITHHOLDS)})
         verdicts = [
             Verdict("rest", "the queue came to rest in time", [] if rests else ["it did not"]),
             *invariants.check(found),
             Verdict("I8", "no intent follows a pause", self.chaos.late),
-            Verdict("I12", "no more is unknown than what was in doubt", beyond),
+            Verdict("I12", "no more is unknown than what was in doubt", invariants.unknown_beyond(found, doubt)),
             Verdict("exit", "at SIGTERM every worker ends by itself", rude),
             Verdict("logs", "no worker complains of defects", _complaints(self.chaos.hosts)),
         ]
