@@ -171,7 +171,7 @@ def test_a_paused_campaign_says_that_it_waits(alice):
 def test_failures_are_grouped_by_reason(alice):
     campaign_id = refused(alice, "soft", "soft", "hard", "odd")
     page = alice.get(f"/campaigns/{campaign_id}/failed").text
-    assert page.index("Trouble that did not pass") < page.index("No such address")
+    assert page.index("Given up after several tries") < page.index("No such address")
     assert "No reason on record" in page  # a class that this version does not know
     assert "550 5.2.2 Mailbox &lt;full&gt;" in page
     assert f'href="/campaigns/{campaign_id}/failed?reason=soft#addresses">2</a>' in page

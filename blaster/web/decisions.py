@@ -21,7 +21,7 @@ NOT_YET = ("draft", "staging")  # nothing was sent so far
 FINAL = ("cancelling", "cancelled")  # nothing can be decided any more
 # class of the reply: (why it failed, what is to be known before another try)
 REASONS = {
-    "hard": ("No such address", "The server says that nobody is there. Trying again harms your reputation."),
+    "hard": ("No such address", "The server knows nobody there. Most will fail again, which harms your reputation."),
     "soft": (
         "Trouble that did not pass",
         "A full mailbox, a server that was away: given up after several tries.",
