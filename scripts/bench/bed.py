@@ -19,12 +19,13 @@ from blaster.demo import people
 from blaster.models.crm_db import CampaignControl
 from blaster.queue import control, leases, staging, tally
 from scripts.bench import letter
-from scripts.lab.database import create_schemas
+from scripts.lab.database import connection, create_schemas
 from scripts.lab.mariadb import MariaDB
 
 PROJECT = Path(__file__).resolve().parents[2]
 # As our documents recommend for Server 2, with room for a million mails.
 RECOMMENDED = ("--innodb-flush-log-at-trx-commit=1", "--innodb-buffer-pool-size=2G", "--innodb-log-file-size=512M")
+PASSWORD = "correct horse battery"
 PLENTY = 1_000_000  # mails an account may send
 
 
@@ -85,28 +86,36 @@ def _disconnect() -> None:
 
 
 def add_sender(name: str, port: int, mails: int, *, server_count=2, accounts=2, connections=5, password="") -> Sender:
-    """A user with SMTP servers on that port, a list, and a campaign that is started but not staged."""
-    user = users.create(f"{name}@bench.example.com", name, users.new_password())
+    """A user with SMTP servers on that port, a list, and the draft of a campaign."""
+    user = users.create(f"{name}@bench.example.com", name, PASSWORD)
+    limits = {"daily_limit": PLENTY, "hourly_limit": PLENTY}
     for place in range(server_count):
         where = {"host": "127.0.0.1", "port": port, "encryption": "none", "max_connections": connections}
         server = servers.add_server(user.id, **where)
         for number in range(accounts):
-            address, limits = (
-                f"{name}-{place}-{number}@bench.example.com",
-                {"daily_limit": PLENTY, "hourly_limit": PLENTY},
-            )
+            address = f"{name}-{place}-{number}@bench.example.com"
             servers.add_account(user.id, server.id, email=address, password=password, **limits)
     chosen = recipients.create_list(user.id, "readers")
     recipients.import_csv(user.id, chosen.id, people.as_csv(name, mails))
-    draft = campaigns.create_campaign(user.id, name="bench", list_id=chosen.id, **letter.FIELDS)
-    started = campaigns.start(user.id, draft.campaign_id)
+    return draft(user.id, chosen.id, mails)
+
+
+def draft(user_id: int, list_id: int, mails: int) -> Sender:
+    """A campaign to that list."""
+    made = campaigns.create_campaign(user_id, name="bench", list_id=list_id, **letter.FIELDS)
+    return Sender(user_id, made.campaign_id, mails)
+
+
+def start(sender: Sender) -> None:
+    """As the button does; the workers stage it."""
+    started = campaigns.start(sender.user_id, sender.campaign_id)
     content = {field: getattr(started, field) for field in control.CONTENT}
-    control.open_campaign(user.id, draft.campaign_id, chosen.id, started.stage_until, content)
-    return Sender(user.id, draft.campaign_id, mails)
+    control.open_campaign(sender.user_id, sender.campaign_id, started.list_id, started.stage_until, content)
 
 
 def stage(sender: Sender, batch: int = 10_000) -> None:
-    """Fill the queue, then pause, so that workers wait for `control.resume`."""
+    """Start it and fill the queue, then pause, so that workers wait for `control.resume`."""
+    start(sender)
     with db.session(crm_db):
         row = CampaignControl.get_by_id(sender.campaign_id)
     while not staging.stage_batch(row, batch):
@@ -166,3 +175,16 @@ def watch(senders: list[Sender], seconds: float = 1800) -> tuple[int, float]:
             sys.exit(f"Only {done:,} of {total:,} mails were sent in {seconds:.0f} s.")
         time.sleep(0.05)
     return first, time.monotonic() - started
+
+
+def queries(bed: Bed) -> int:
+    """Statements that the database server has seen so far."""
+    with connection(bed.server.url) as mine, mine.cursor() as cursor:
+        cursor.execute("SHOW GLOBAL STATUS LIKE 'Questions'")
+        return int(cursor.fetchone()[1])
+
+
+def database_size(bed: Bed) -> int:
+    """Octets of all tables with their indexes, as the files on the disk are."""
+    folder = bed.server.home / "data" if bed.server else bed.folder
+    return sum(path.stat().st_size for path in folder.rglob("*.ibd" if bed.server else "*.db*"))
