@@ -29,15 +29,18 @@ def _stat(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
 
 
-def run(command: list[str], **options) -> tuple[float, float]:
-    """Run a command: wall and CPU seconds, its children's too. Raises CalledProcessError."""
-    started = time.monotonic()
-    process = subprocess.Popen(command, **options)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
-    return time.monotonic() - started, usage.ru_utime + usage.ru_stime
+def run_all(commands: list[list[str]], **options) -> tuple[float, float]:
+    """Run commands side by side: wall and CPU seconds, their children's too. Raises CalledProcessError."""
+    started, spent = time.monotonic(), 0.0
+    running = [subprocess.Popen(command, **options) for command in commands]
+    for process in running:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        spent += usage.ru_utime + usage.ru_stime
+    for process in running:
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, process.args)
+    return time.monotonic() - started, spent
 
 
 class Meter:

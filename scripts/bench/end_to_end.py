@@ -22,7 +22,7 @@ PEERS = ("post_office", "nodemailer")
 
 def main():
     _venv.enter()
-    from scripts.bench import letter, peers, postfix, report
+    from scripts.bench import letter, postfix, report
 
     made = report.parser(__doc__)
     made.add_argument("--mails", type=int, default=50_000, help="mails of each run (default: %(default)s)")
@@ -40,7 +40,7 @@ def main():
     for engine in options.engines:
         rows.append(_blaster(engine, options))
         rows.append(_limit(options.mails, size))
-    rows += [peers.run(name, options.peer_mails) for name in options.peers]
+    rows += [_peer(name, options.peer_mails) for name in options.peers]
     report.show(_with_ratios(rows), options.json, message_octets=size)
 
 
@@ -69,6 +69,13 @@ def _blaster(engine, options):
             control.resume(sender.user_id, sender.campaign_id)
             first, wall = bed.watch([sender])
             return _row(f"Blaster, {engine}", options.mails - first, wall, total=options.mails, **meter.spent())
+
+
+def _peer(name, mails):
+    from scripts.bench import peers
+
+    wall, spent = peers.run(name, mails)
+    return _row(name, mails, wall, **spent)
 
 
 def _row(name, mails, wall, total=0, **spent):

@@ -16,10 +16,10 @@ from scripts.lab.ports import free_port
 class Sink:
     """`port`, `pid`, and what it noted."""
 
-    def __init__(self, folder: Path, **faults):
-        self.log, self.port = folder / "sink.log", free_port()
-        Faults(**faults).save(folder / "faults.json")
-        options = ["--port", str(self.port), "--log", str(self.log), "--faults", str(folder / "faults.json")]
+    def __init__(self, folder: Path, name: str = "sink", **faults):
+        self.log, self.port, rules = folder / f"{name}.log", free_port(), folder / f"{name}.json"
+        Faults(**faults).save(rules)
+        options = ["--port", str(self.port), "--log", str(self.log), "--faults", str(rules)]
         command = [sys.executable, "-m", "blaster.demo.sink", *options]
         self._process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE)
         self._process.stdout.readline()  # it says when it listens

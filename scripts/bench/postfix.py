@@ -39,7 +39,7 @@ def sink():
 def source(port: int, mails: int, size: int, sessions: int = 10) -> tuple[float, float]:
     """Send so many mails over kept connections; returns wall and CPU seconds of the sender."""
     options = ["-d", "-s", str(sessions), "-m", str(mails), "-l", str(size)]
-    return cpu.run([_path("smtp-source"), *options, f"127.0.0.1:{port}"])
+    return cpu.run_all([[_path("smtp-source"), *options, f"127.0.0.1:{port}"]])
 
 
 def _path(name: str) -> str | None:
