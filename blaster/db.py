@@ -28,9 +28,9 @@ _retry_seconds = 5.0
 _clock_speed, _clock_origin = 1.0, 0
 
 # 1205 lock wait timeout (rolls back the statement only), 1213 deadlock, 1020 record changed (snapshot isolation),
-# 1305 "savepoint does not exist" (how a deadlock inside a nested transaction surfaces), 1040 too many connections,
+# 1305 "savepoint does not exist" (a deadlock inside a nested transaction), 1040/1203/1226 too many connections,
 # 1053 shutdown in progress, 1290 read-only, 2002/2003/2006/2013/2014/4031 connection refused, gone or out of step.
-_TRANSIENT = {1205, 1213, 1020, 1305, 1040, 1053, 1290, 1927, 2002, 2003, 2006, 2013, 2014, 4031}
+_TRANSIENT = {1205, 1213, 1020, 1305, 1040, 1203, 1226, 1053, 1290, 1927, 2002, 2003, 2006, 2013, 2014, 4031}
 
 
 class Unavailable(Exception):

@@ -13,8 +13,14 @@ from blaster.models.crm_db import CampaignControl, CampaignTally, Mail
 
 STATES = ("pending", "active", "sent", "failed", "unknown", "suppressed", "cancelled")
 ENDED = ("finished", "cancelled")
+GOING_ON = ("staging", "running")
 RATE_SECONDS = 10  # the rate shown is an average over about this time
 REFRESH = 10_000  # ms
+AHEAD = 60_000  # ms; a snapshot that far in the future was taken before the clock was set back
+RESTORED = (
+    "The queue knows of fewer sent mails than were counted here before ({sent} instead of {before}): was its database"
+    " restored from a backup? What was sent since would be sent again."
+)
 _NONE = dict.fromkeys(STATES, 0)
 _COUNTERS = tuple(getattr(CampaignStatus, f"{state}_emails") for state in STATES)
 _COLUMNS = (
@@ -81,7 +87,8 @@ def _counts(campaign_ids: Iterable[int]) -> dict[int, dict[str, int]]:
 def publish(now: int | None = None) -> int:
     """Copy state and counters of campaigns that are not settled yet; returns how many changed.
 
-    Several processes may do this at once: an older snapshot never overwrites a newer one.
+    Several processes may do this at once: an older snapshot never overwrites a newer one. Pauses campaigns of which
+    Server 2 has forgotten sent mails: to resume them is its owner's decision.
     """
     return _publish(_unsettled(), now)
 
@@ -104,13 +111,27 @@ def _publish(shown: dict[int, CampaignStatus], now: int | None) -> int:
         now = now or db.now(crm_db)
         controls = list(CampaignControl.select().where(CampaignControl.campaign_id.in_(list(shown))))
         counts = _counts([control.campaign_id for control in controls])
+        for control in controls:
+            _pause_if_restored(shown[control.campaign_id], control, counts.get(control.campaign_id, _NONE), now)
     rows = [
         _row(shown[control.campaign_id], control, counts.get(control.campaign_id, _NONE), now) for control in controls
     ]
     rows = [row for row in rows if _is_news(row, shown[row[0]])]
     if rows:
-        db.transaction(campaign_db, lambda: db.update_rows(CampaignStatus, _COLUMNS, rows, f"t.snapshot_at<{now:d}"))
+        is_newer = f"t.snapshot_at<{now:d} OR t.snapshot_at>{now + AHEAD:d}"
+        db.transaction(campaign_db, lambda: db.update_rows(CampaignStatus, _COLUMNS, rows, is_newer))
     return len(rows)
+
+
+def _pause_if_restored(status: CampaignStatus, control: CampaignControl, counts: dict[str, int], now: int) -> None:
+    """A sent mail stays sent: where there are fewer than in an older snapshot, they are pending in the queue again."""
+    if counts["sent"] >= status.sent_emails:
+        return
+    note = RESTORED.format(sent=counts["sent"], before=status.sent_emails)
+    paused = {"run_state": "paused", "note": note, "changed_at": now}
+    goes_on = (CampaignControl.campaign_id == control.campaign_id) & CampaignControl.run_state.in_(GOING_ON)
+    if db.transaction(crm_db, CampaignControl.update(**paused).where(goes_on).execute):
+        control.run_state, control.note, control.changed_at = paused.values()
 
 
 def _is_news(row: tuple, status: CampaignStatus) -> bool:
@@ -158,7 +179,7 @@ def _rate(status: CampaignStatus, control: CampaignControl, counts: dict[str, in
         return _per_minute(tried, control.changed_at - (status.started_at or control.changed_at))
     if control.run_state != "running" or not status.snapshot_at:
         return 0
-    elapsed = now - status.snapshot_at
+    elapsed = max(0, now - status.snapshot_at)
     newest = _per_minute(tried - _tried({s: getattr(status, f"{s}_emails") for s in STATES}), elapsed)
     weight = 1 - exp(-elapsed / 1000 / RATE_SECONDS) if status.emails_per_minute else 1
     return round(status.emails_per_minute + weight * (newest - status.emails_per_minute))

@@ -75,9 +75,17 @@ def _unavailable(error: Exception) -> ResponseReturnValue:
     return _page(503, "One moment, please", text, **{"Retry-After": "5"})
 
 
+def _full(error: Exception) -> ResponseReturnValue:
+    log.error("%s %s: the disk of the database is full: %s", request.method, request.path, error)
+    text = "The disk of the database is full, so nothing is stored and nothing is sent. All goes on once there is room."
+    return _page(503, "No room", text, **{"Retry-After": "60"})
+
+
 def _crash(error: Exception) -> ResponseReturnValue:
     if db.is_outage(error):
         return _unavailable(error)
+    if db.is_full(error):
+        return _full(error)
     error_id = secrets.token_hex(4)
     log.error("error %s: %s %s", error_id, request.method, request.path, exc_info=error)
     return _page(500, "Something broke", f"It was written to the log as error {error_id}. Please try again.")

@@ -8,7 +8,7 @@ from collections import defaultdict
 
 from blaster import db
 from blaster.db import crm_db
-from blaster.queue import claims, quota, tally
+from blaster.queue import claims, control, quota, tally
 from blaster.workers.lane import Lane
 from blaster.workers.pool import ServerPool
 
@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 CLAIM_SECONDS = 2.0  # claim what an account sends in this time, so that pauses and suppressions act soon …
 SMALLEST = 10  # … but no fewer mails than this
 ASK_AGAIN_SECONDS = 60.0
+ERROR_SECONDS = 1.0
 EMPTY_SECONDS = 1.0  # a campaign that had nothing to claim is not asked again before
 
 
@@ -30,6 +31,7 @@ class Feeder:
         self._marks: dict[int, int] = {}
         self._empty_until: dict[int, float] = defaultdict(float)
         self._turns: dict[int, int] = defaultdict(int)
+        self._failed = False  # something went wrong in this round
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feeder", daemon=True)
 
@@ -43,15 +45,26 @@ class Feeder:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            self._failed = False
             try:
                 with db.session(crm_db):
-                    fed = [self._feed(pool) for pool in list(self.pools) if not self._stop.is_set()]
+                    fed = [self._try_to_feed(pool) for pool in list(self.pools) if not self._stop.is_set()]
             except Exception:
-                log.exception("claiming failed; trying again")
-                fed = []
-                self._stop.wait(1.0)
+                log.exception("the database does not let us claim; trying again")
+                fed, self._failed = [], True
             if not any(fed):
-                self._stop.wait(self._delay)
+                self._stop.wait(ERROR_SECONDS if self._failed else self._delay)
+
+    def _try_to_feed(self, pool: ServerPool) -> bool:
+        """What goes wrong with one pool must not stop the others. Mails that a sender left are looked after too."""
+        try:
+            return self._feed(pool)
+        except Exception:
+            log.exception("server %s: claiming failed; trying again", pool.server.id)
+            self._failed = True
+            return False
+        finally:
+            pool.dispatch()
 
     def _feed(self, pool: ServerPool) -> bool:
         """One claim for one pool; True when it got rows."""
@@ -62,7 +75,8 @@ class Feeder:
         lane = pool.hungry_lane(full=stock / 2) if campaign_id else None
         if lane is None:
             return False
-        self._messages.load(campaign_id)
+        if not self._is_ready(pool.server.user_id, campaign_id):
+            return False
         limit = min(stock, self._share(pool, campaign_id))
         try:
             rows, lane.budget_left = claims.claim(
@@ -77,11 +91,21 @@ class Feeder:
         except claims.Fenced:
             pool.stop()
             return False
-        with pool.lock:
-            lane.rows.extend(rows)
+        pool.supply(lane, rows)
         self._note(pool, lane, campaign_id, len(rows), limit)
-        pool.dispatch()
         return bool(rows)
+
+    def _is_ready(self, user_id: int, campaign_id: int) -> bool:
+        """Is its message compiled? A campaign whose message cannot be made is paused, and nobody else is held up."""
+        try:
+            self._messages.load(campaign_id)
+            return True
+        except Exception as error:
+            if db.is_outage(error) or db.is_full(error):
+                raise
+            log.warning("campaign %s cannot be compiled: %s", campaign_id, type(error).__name__)
+            control.pause_if_running(user_id, campaign_id, f"The message could not be made: {error}")
+            return False
 
     def _next_campaign(self, user_id: int) -> int | None:
         """The user's running campaigns in turn, so that a large one does not starve a small one."""

@@ -5,6 +5,7 @@ which got their reply (to be settled) and which were caught in between (`unknown
 is dead: a worker that is merely stopped still holds it and may go on sending.
 """
 
+import errno
 import logging
 import os
 import threading
@@ -57,7 +58,7 @@ class Journal:
     def dot(self, mail_id: int) -> None:
         """Note that the final dot of this mail is about to be sent. Raises OSError: then it must not be sent."""
         with self._writing:
-            os.write(self._file, b"D %d\n" % mail_id)
+            self._put(b"D %d\n" % mail_id)
 
     def reply(self, mail_id: int, reply: Reply) -> None:
         """Note the reply to the dot."""
@@ -76,7 +77,7 @@ class Journal:
             if LARGEST < size == self.size():
                 os.ftruncate(self._file, 0)
                 leases = [f"L {hold.name} {hold.token}" for hold in self._holds.values()]
-                self._put("\n".join([f"B {_boot()} {self._owner}", *leases]))
+                self._put("".join(f"{line}\n" for line in (f"B {_boot()} {self._owner}", *leases)).encode())
 
     def close(self) -> None:
         """End without a trace: nothing is in doubt."""
@@ -87,10 +88,14 @@ class Journal:
 
     def _write(self, note: str) -> None:
         with self._writing:
-            self._put(note.replace("\n", " "))
+            self._put(note.replace("\n", " ").encode("utf-8", "replace") + b"\n")
 
-    def _put(self, text: str) -> None:
-        os.write(self._file, text.encode("utf-8", "replace") + b"\n")
+    def _put(self, note: bytes) -> None:
+        """All of it or nothing: a disk that fills up takes a part without a word, and spoils the note after it."""
+        written = os.write(self._file, note)
+        if written < len(note):
+            os.ftruncate(self._file, self.size() - written)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
 
 
 def left_behind(directory: Path) -> Iterator[Notes]:
@@ -111,24 +116,36 @@ def left_behind(directory: Path) -> Iterator[Notes]:
 
 
 def read(path: Path) -> Notes:
-    """The notes of a journal file; a last line that was cut off is left out."""
+    """The notes of a journal file; a last line that was cut off is left out.
+
+    One that cannot be read may have been the note of a dot: then nothing in the file is proof.
+    """
     lines = path.read_bytes().split(b"\n")[:-1]
     notes = Notes(owner="")
-    for line in lines:
-        kind, _, rest = line.decode("utf-8", "replace").partition(" ")
-        if kind == "B":
-            boot, _, notes.owner = rest.partition(" ")
-            notes.is_complete = boot == _boot()
-        elif kind == "L":
-            name, _, token = rest.partition(" ")
-            notes.holds.append(Hold(name, int(token)))
-        elif kind == "D":
-            notes.dotted.add(int(rest))
-            notes.replies.pop(int(rest), None)  # the reply to an earlier attempt
-        elif kind == "R":
-            mail_id, code, text = rest.split(" ", 2)
-            notes.replies[int(mail_id)] = Reply("dot", int(code), text)
+    try:
+        for line in lines:
+            _take_in(notes, *line.decode("utf-8", "replace").partition(" ")[::2])
+    except ValueError:
+        log.warning("the journal %s is damaged; what it was to settle is left in doubt", path.name)
+        notes.is_complete = False
     return notes
+
+
+def _take_in(notes: Notes, kind: str, rest: str) -> None:
+    if kind == "B":
+        boot, _, notes.owner = rest.partition(" ")
+        notes.is_complete = boot == _boot()
+    elif kind == "L":
+        name, _, token = rest.partition(" ")
+        notes.holds.append(Hold(name, int(token)))
+    elif kind == "D":
+        notes.dotted.add(int(rest))
+        notes.replies.pop(int(rest), None)  # the reply to an earlier attempt
+    elif kind == "R":
+        mail_id, code, text = rest.split(" ", 2)
+        notes.replies[int(mail_id)] = Reply("dot", int(code), text)
+    else:
+        raise ValueError(kind)
 
 
 def _boot() -> str:

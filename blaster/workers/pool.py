@@ -13,6 +13,7 @@ from blaster.mail.session import Reply
 from blaster.mail.transport import Endpoint
 from blaster.models.crm_db import SmtpAccount, SmtpHealth, SmtpServer
 from blaster.queue import health
+from blaster.queue.claims import Row
 from blaster.queue.leases import Hold
 from blaster.workers import outcomes
 from blaster.workers.journal import Journal
@@ -25,6 +26,7 @@ from blaster.workers.writer import Writer
 log = logging.getLogger(__name__)
 
 ROWS_A_SEAT = 25  # another connection is opened when this many mails wait for each one that is open
+ERROR_SECONDS = 2.0  # how long an account rests after an error of ours, a full disk for instance
 LOST_IN_A_ROW = 5  # so many connections broken off without a mail between them open the circuit breaker
 
 
@@ -92,6 +94,15 @@ class ServerPool:
         with self.lock:
             return any(lane.rows and not lane.seats and lane.is_usable() for lane in self.lanes.values())
 
+    def supply(self, lane: Lane, rows: list[Row]) -> None:
+        """Mails that were claimed for a lane. Given back if it may not send any more: nobody would look there again."""
+        with self.lock:
+            is_here = self.lanes.get(lane.account.id) is lane and lane.is_usable() and self.is_usable()
+            if is_here:
+                lane.rows.extend(rows)
+        if not is_here:
+            self.desk.writer.settle(*map(outcomes.released, rows))
+
     def dispatch(self) -> None:
         """Start as many senders as the waiting mails are worth."""
         with self.lock:
@@ -155,16 +166,21 @@ class ServerPool:
     def _serve(self) -> None:
         try:
             while not self.stopping and (lane := self._sit_down()) is not None:
-                try:
-                    Sender(self, lane).run()
-                finally:
-                    with self.lock:
-                        lane.seats -= 1
-        except Exception:
-            log.exception("server %s: a sender ended by an error of ours", self.server.id)
+                self._send(lane)
         finally:
             with self.lock:
                 self._seats -= 1
+
+    def _send(self, lane: Lane) -> None:
+        try:
+            Sender(self, lane).run()
+        except Exception:
+            log.exception("server %s account %s: an error of ours; it rests", self.server.id, lane.account.id)
+            lane.rest_until = max(lane.rest_until, time.monotonic() + ERROR_SECONDS)
+            self._give_back(lane)
+        finally:
+            with self.lock:
+                lane.seats -= 1
 
     def _sit_down(self) -> Lane | None:
         """The lane with the most mails for each connection it has."""

@@ -131,6 +131,9 @@ def _persist(work: Callable):
         try:
             with db.session(crm_db):
                 return work()
-        except Exception:
-            log.exception("the database does not take intents and outcomes; trying again")
+        except Exception as error:
+            if db.is_full(error):
+                log.error("the disk of the database is full: nothing is sent until there is room (%s)", error)
+            else:
+                log.exception("the database does not take intents and outcomes; trying again")
             time.sleep(PAUSE)
