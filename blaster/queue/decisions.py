@@ -106,7 +106,7 @@ def _decide(user_id: int, campaign_id: int, of: str, values: dict, chosen) -> in
     done, after = 0, None
     with db.session(crm_db):
         chosen &= Mail.due_at <= _newest(campaign_id, of)
-        while rows := list(_page(campaign_id, of, chosen, after, SLICE)):
+        while rows := list(_page(campaign_id, of, chosen, after, SLICE).namedtuples()):
             claims = {mail.id: mail.claim_id for mail in rows}
             done += db.transaction(crm_db, lambda c=claims: _decide_slice(campaign_id, of, values, c))
             after = rows[-1].due_at, rows[-1].id
@@ -124,7 +124,7 @@ def _decide_slice(campaign_id: int, of: str, values: dict, claims: dict[int, int
     held = db.locked(CampaignControl.select().where(CampaignControl.campaign_id == campaign_id)).get()
     _refuse_cancelled(held)
     # By their ids alone, as settling locks them: by the index of the status, the two would deadlock.
-    query = db.locked(Mail.select(*_COLUMNS).where(Mail.id.in_(sorted(claims))).order_by(Mail.id))
+    query = db.locked(Mail.select(*_COLUMNS).where(Mail.id.in_(sorted(claims))).order_by(Mail.id)).namedtuples()
     rows = [mail for mail in query if mail.status == of and mail.claim_id == claims[mail.id]]
     if not rows:
         return 0
