@@ -16,7 +16,7 @@ from tests.conftest import REQUIRE_ALL
 from tests.mariadb import HINT, is_installed
 
 SCRIPT = Path(__file__).parent.parent / "scripts" / "crash_lab.py"
-CALM = "--kills 0 --stops 0 --terms 0 --pauses 0 --cuts 0 --restarts 0"
+CALM = "--kills 0 --crashes 0 --stops 0 --terms 0 --pauses 0 --cuts 0 --restarts 0"
 
 
 class Lab:
@@ -64,4 +64,4 @@ def test_defects_are_found():
 
 def test_the_same_seed_breaks_the_same_things():
     assert events(Plan(seed=7)) == events(Plan(seed=7)) != events(Plan(seed=8))
-    assert len(events(Plan(engine="mysql", kills=20, stops=5, terms=4, cuts=3, restarts=2, pauses=1))) == 35
+    assert len(events(Plan(engine="mysql", kills=20, crashes=0, stops=5, terms=4, cuts=3, restarts=2, pauses=1))) == 35

@@ -25,7 +25,7 @@ PAUSE_SECONDS, PAUSE_NOTE = 1.0, "paused by the lab"
 
 
 # Why a mail may end as unknown.
-OPEN, CRASHED, WITHHELD = "connections open at kills", "under way at crashes of machines", "replies withheld"
+OPEN, CRASHED, WITHHELD = "connections open at kills", "under way at crashes", "replies withheld"
 
 
 class Chaos:
@@ -49,7 +49,7 @@ class Chaos:
         act = {
             "kill": lambda: self._kill(victim),
             "host": lambda: self._go_down(self._host_of(victim)),
-            "machine": lambda: self._go_down(self._host_of(victim), with_disk=True),
+            "crash": lambda: self._go_down(self._host_of(victim), with_disk=True),
             "stop": lambda: self._stop(victim),
             "term": victim.ask_to_stop,
             "pause": lambda: self._pause(self.tenants[int(event.luck * len(self.tenants))]),

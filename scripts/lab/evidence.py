@@ -10,6 +10,7 @@ from blaster.demo.maillog import Record
 from blaster.models.campaign_db import CampaignStatus
 from blaster.models.crm_db import CampaignControl, Mail, SmtpAccount, SmtpUsage
 from blaster.queue import tally
+from scripts.lab.plan import Plan
 from scripts.lab.sinks import SinkProcess
 from scripts.lab.tenants import Tenant
 
@@ -18,6 +19,7 @@ from scripts.lab.tenants import Tenant
 class Evidence:
     """`accepted`: what the mail servers took, `mails`: the queue, both complete."""
 
+    plan: Plan
     tenants: list[Tenant]
     mails: dict[int, Mail]
     accounts: dict[str, SmtpAccount]
@@ -51,7 +53,7 @@ def row_of(record: Record) -> int:
     return int(record.message_id[1:].partition(".")[0])
 
 
-def gather(tenants: list[Tenant], sinks: list[SinkProcess]) -> Evidence:
+def gather(plan: Plan, tenants: list[Tenant], sinks: list[SinkProcess]) -> Evidence:
     """Only when nothing moves any more."""
     with db.session(crm_db):
         usage = {(row.smtp_account_id, row.bucket): row.taken - row.extra for row in SmtpUsage.select() if row.taken}
@@ -66,4 +68,4 @@ def gather(tenants: list[Tenant], sinks: list[SinkProcess]) -> Evidence:
     with db.session(campaign_db):
         shown = {status.campaign_id: status for status in CampaignStatus.select()}
     accepted = [record for sink in sinks for record in sink.records()]
-    return Evidence(tenants, **crm, shown=shown, accepted=accepted)
+    return Evidence(plan, tenants, **crm, shown=shown, accepted=accepted)

@@ -14,6 +14,7 @@ from scripts.lab.plan import Plan
 
 RESTART_SECONDS = 0.5  # the launcher's patience grows with each death of a process; here it is not its own fault
 GOOD_CODES = (0, -signal.SIGTERM)  # the latter where it came before Python was ready
+SHORTER = 300  # times: where five minutes are to be waited, it is one second
 JOURNAL_LOST = 200  # octets at the end of a journal that never reached the disk of a machine that went down
 
 
@@ -87,7 +88,8 @@ class Host:
 def hosts(plan: Plan, folder: Path, env: dict[str, str]) -> list[Host]:
     """The processes of the plan, spread over its hosts."""
     share, rest = divmod(plan.processes, plan.hosts)
-    options = ["--mutant", plan.mutant] if plan.mutant else []
+    options = ["--shorter", str(SHORTER if plan.clock_speed == 1 else 1)]
+    options += ["--mutant", plan.mutant] if plan.mutant else []
     sizes = [share + (number < rest) for number in range(plan.hosts)]
     return [Host(f"host{n + 1}", folder / f"host{n + 1}", size, env, *options) for n, size in enumerate(sizes)]
 

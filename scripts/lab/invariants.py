@@ -56,9 +56,9 @@ def budgets_kept(found: Evidence) -> list[str]:
     times = defaultdict(list)
     for record in found.accepted:
         times[record.login].append(record.time_ms)
-    cases = []
+    cases, hour_ms = [], HOUR_MS / found.plan.clock_speed
     for login, account in found.accounts.items():
-        hour, day = busiest(times[login], HOUR_MS), busiest(times[login], 24 * HOUR_MS)
+        hour, day = busiest(times[login], hour_ms), busiest(times[login], 24 * hour_ms)
         if hour > account.hourly_limit or day > account.daily_limit:
             limits = f"limits {account.hourly_limit} and {account.daily_limit}"
             cases.append(f"{login}: {hour} in an hour, {day} in a day, {limits}")

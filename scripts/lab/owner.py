@@ -14,10 +14,10 @@ REFUSED = "The server refused"  # how the note of a campaign begins that a reply
 
 
 class Owner:
-    """Acts for all tenants of a run."""
+    """Acts for all tenants of a run. `budgets_return`: it is worth waiting until used-up budgets are free again."""
 
-    def __init__(self, tenants: list[Tenant]):
-        self.tenants = tenants
+    def __init__(self, tenants: list[Tenant], *, budgets_return: bool):
+        self.tenants, self.budgets_return = tenants, budgets_return
         self._next = 0.0
 
     def tend(self) -> None:
@@ -41,8 +41,9 @@ class Owner:
         return all(_counts_shown(tenant) == _counts(tenant) for tenant in self.tenants)
 
     def _rests(self, tenant: Tenant) -> bool:
-        if control.state(tenant.user_id, tenant.campaign_id).run_state == "finished":
-            return True
+        finished = control.state(tenant.user_id, tenant.campaign_id).run_state == "finished"
+        if finished or self.budgets_return:
+            return finished
         counts, budgets = _counts(tenant), quota.budgets(tenant.user_id).values()
         return counts["pending"] > 0 and not counts["active"] and not any(budget.left for budget in budgets)
 

@@ -9,11 +9,12 @@ FIRST, LAST = 0.03, 0.8
 
 @dataclass(frozen=True)
 class Plan:
-    """`kills` are kills -9 of a process, every tenth of a whole host and every tenth of a machine with its disk.
+    """`kills`: kill -9 of a process, one in ten: of all processes of a host. `crashes`: a host goes down, and
+    its disk loses the last writes. `stops`: SIGSTOP for longer than the lease, then SIGCONT. `terms`: SIGTERM. `cuts`:
+    database connections cut at random. `restarts`: kill -9 of the database. `pauses`: a campaign paused and resumed.
 
-    `stops`: SIGSTOP for longer than the lease, then SIGCONT. `terms`: SIGTERM. `cuts`: database connections cut at
-    random. `restarts`: kill -9 of the database. `pauses`: a campaign paused and resumed. `hourly` and `daily`: limits
-    of each account, 0 = tight ones for two accounts of each server and plenty for the others.
+    `hourly` and `daily`: limits of each account, 0 = tight ones for two accounts of each server and plenty for the
+    others. `clock_speed`: how much faster than ours the databases' clock runs (a lease is to be less than an hour).
     """
 
     engine: str = "sqlite"
@@ -21,6 +22,7 @@ class Plan:
     processes: int = 4
     hosts: int = 2
     kills: int = 15
+    crashes: int = 1
     stops: int = 3
     terms: int = 2
     cuts: int = 2
@@ -32,6 +34,7 @@ class Plan:
     connections: int = 4
     hourly: int = 0
     daily: int = 0
+    clock_speed: float = 1.0
     seed: int = 1
     minutes: float = 15.0
     mutant: str = ""
@@ -54,14 +57,14 @@ class Event:
 def events(plan: Plan) -> list[Event]:
     """All that is to happen, in order."""
     chance = plan.random("events")
-    kinds = _kills(plan.kills) + ["stop"] * plan.stops + ["term"] * plan.terms + ["pause"] * plan.pauses
-    if plan.engine == "mysql":
-        kinds += ["cut"] * plan.cuts + ["restart"] * plan.restarts
+    kinds = [kind for kind, number in _numbers(plan).items() for _ in range(number)]
     chance.shuffle(kinds)
     at = sorted(int(plan.mails * chance.uniform(FIRST, LAST)) for _ in kinds)
     return [Event(when, kind, chance.random()) for when, kind in zip(at, kinds, strict=True)]
 
 
-def _kills(count: int) -> list[str]:
-    rare = -(-count // 10) if count > 2 else 0
-    return ["machine"] * rare + ["host"] * rare + ["kill"] * (count - 2 * rare)
+def _numbers(plan: Plan) -> dict[str, int]:
+    hosts = -(-plan.kills // 10) if plan.kills > 2 else 0
+    numbers = {"kill": plan.kills - hosts, "host": hosts, "crash": plan.crashes}
+    numbers |= {"stop": plan.stops, "term": plan.terms, "pause": plan.pauses}
+    return numbers | ({"cut": plan.cuts, "restart": plan.restarts} if plan.engine == "mysql" else {})

@@ -37,13 +37,13 @@ class Result:
         return "\n".join(lines)
 
 
-def figures(plan: Plan, found: Evidence, done: Counter, played: Counter, doubt: Counter, seconds: float) -> dict:
+def figures(found: Evidence, done: Counter, played: Counter, doubt: Counter, seconds: float) -> dict:
     """The numbers of a run."""
     duplicates = sum(times - 1 for times in found.accepts.values())
     states = Counter(mail.status for mail in found.mails.values())
     return {
         "seconds": round(seconds, 1),
-        "mails": plan.mails,
+        "mails": found.plan.mails,
         "accepted by the mail servers": len(found.accepted),
         "accepted twice": duplicates,
         **{state: states[state] for state in ("sent", "failed", "pending", "unknown")},

@@ -56,7 +56,7 @@ class Lab:
 
     def __init__(self, plan: Plan, chaos: Chaos, say: Callable[[str], None]):
         self.plan, self.chaos, self._say = plan, chaos, say
-        self.owner = Owner(chaos.tenants)
+        self.owner = Owner(chaos.tenants, budgets_return=plan.clock_speed > 1)
         self._started = time.monotonic()
         self._deadline = self._started + 60 * plan.minutes
 
@@ -100,7 +100,7 @@ class Lab:
         return sum(sink.accepted() for sink in self.chaos.sinks)
 
     def _look(self, rests: bool, rude: list[str]) -> Result:
-        found = gather(self.chaos.tenants, self.chaos.sinks)
+        found = gather(self.plan, self.chaos.tenants, self.chaos.sinks)
         played = sum((sink.faults_played() for sink in self.chaos.sinks), Counter())
         doubt = self.chaos.doubt + Counter({WITHHELD: sum(played["dot", act] for act in WITHHOLDS)})
         verdicts = [
@@ -112,7 +112,7 @@ class Lab:
             Verdict("logs", "no worker complains of defects", _complaints(self.chaos.hosts)),
         ]
         seconds = time.monotonic() - self._started
-        return Result(self.plan, verdicts, result.figures(self.plan, found, self.chaos.done, played, doubt, seconds))
+        return Result(self.plan, verdicts, result.figures(found, self.chaos.done, played, doubt, seconds))
 
 
 def _complaints(running: list[hosts.Host]) -> list[str]:
@@ -132,6 +132,8 @@ def _environment(plan: Plan, folder: Path, urls: list[str]) -> dict[str, str]:
         "BLASTER_SECRET_KEY": secrets.token_urlsafe(),
         "BLASTER_VAULT_KEYS": Fernet.generate_key().decode(),
         "BLASTER_TLS_CA_FILE": str(folder / "certificate.pem"),
+        "BLASTER_CLOCK_SPEED": str(plan.clock_speed),
+        "BLASTER_CLOCK_ORIGIN": str(time.time_ns() // 1_000_000),
         "BLASTER_LEASE_SECONDS": str(plan.lease_seconds),
         "BLASTER_CONNECTION_MAILS": "50",
         "BLASTER_SMTP_TIMEOUT": "5",

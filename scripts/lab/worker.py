@@ -1,6 +1,6 @@
 """A worker process of the lab: the product's own with shorter waits, a second feeder and, if asked for, a mutation.
 
-python -m scripts.lab.worker NAME --boot-id FILE [--mutant NAME]
+python -m scripts.lab.worker NAME --boot-id FILE [--shorter TIMES] [--mutant NAME]
 """
 
 import argparse
@@ -13,7 +13,6 @@ from blaster.workers import journal, orchestrator, outcomes
 from blaster.workers.feeder import Feeder
 from scripts.lab.mutants import MUTANTS
 
-SHORTER = 300  # times: five minutes become one second
 SHORT_JOURNAL = 4_096  # octets, so that it begins anew again and again
 FEEDERS = 2
 
@@ -49,22 +48,23 @@ def main() -> int:
     journal.LARGEST = SHORT_JOURNAL
     orchestrator.Feeder = Feeders
     orchestrator.SWEEP_SECONDS = 2.0
-    _shorten_waits()
+    _shorten_waits(options.shorter)
     if options.mutant:
         MUTANTS[options.mutant]()
     return process.main(options.name)
 
 
-def _shorten_waits() -> None:
-    outcomes.MINUTE //= SHORTER
+def _shorten_waits(times: int) -> None:
+    outcomes.MINUTE //= times
     for reply_class, (first, longest) in health.COOLING.items():
-        health.COOLING[reply_class] = (first // SHORTER, longest // SHORTER)
+        health.COOLING[reply_class] = (first // times, longest // times)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m scripts.lab.worker")
     parser.add_argument("name")
     parser.add_argument("--boot-id", type=Path, required=True)
+    parser.add_argument("--shorter", type=int, default=1)
     parser.add_argument("--mutant", choices=sorted(MUTANTS))
     return parser.parse_args()
 
