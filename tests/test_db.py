@@ -1,8 +1,12 @@
+import threading
+from contextlib import suppress
+
 import peewee
 import pytest
 
 from blaster import db
 from blaster.models.crm_db import Mail, SmtpUsage, Suppression
+from blaster.queue import leases, orphans
 
 
 def test_clock_is_the_same_on_both_databases(databases):
@@ -53,3 +57,37 @@ def test_upsert_adds_to_counters(databases):
         for _ in range(2):
             db.upsert(SmtpUsage, columns, [(1, 300_000, 7)], add=(SmtpUsage.taken,))
         assert SmtpUsage.get().taken == 14
+
+
+def test_a_transaction_that_stands_still_loses_its_locks(engine, databases, settings, monkeypatch):
+    if engine == "sqlite":
+        pytest.skip("a stopped process keeps the only lock there is; its host is ours")
+    monkeypatch.setattr(db, "_IDLE_SECONDS", 1)
+    db.connect(settings)
+    hold = leases.take("server:1", "me", 60_000)
+    begun, over = threading.Event(), threading.Event()
+
+    def stand_still():
+        with pytest.raises(peewee.OperationalError), db.session(db.crm_db), db.crm_db.atomic():
+            leases.are_held([hold], 0)
+            begun.set()
+            over.wait(30)
+
+    sleeper = threading.Thread(target=stand_still)
+    sleeper.start()
+    assert begun.wait(10)
+    orphans.recover(hold)
+    assert sleeper.is_alive()
+    over.set()
+    sleeper.join(10)
+
+
+def test_transactions_read_what_is_committed(engine, databases):
+    if engine == "sqlite":
+        pytest.skip("there is one isolation level only")
+    with db.session(db.crm_db):
+        for query in ("SELECT @@tx_isolation", "SELECT @@transaction_isolation"):
+            with suppress(peewee.DatabaseError):  # each server knows one of the names
+                assert db.crm_db.execute_sql(query).fetchone() == ("READ-COMMITTED",)
+                return
+        pytest.fail("the server does not tell its isolation level")
