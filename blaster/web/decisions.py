@@ -22,7 +22,7 @@ FINAL = ("cancelling", "cancelled")  # nothing can be decided any more
 # class of the reply: (why it failed, what is to be known before another try)
 REASONS = {
     "hard": ("No such address", "The server knows nobody there. Most will fail again, which harms your reputation."),
-    "soft": ("Given up after several tries", "Full mailboxes, or servers that were away or busy. Later it often works."),
+    "soft": ("Given up after several tries", "Full mailboxes, servers that were away or busy. Later it often works."),
     "block": ("Refused by the receiving side", "Mostly for reputation or policy. The reply says what they mind."),
     "message": ("The message could not be made", "A value of this recipient does not fit into the message."),
     "smtputf8": ("Address in another script", "The server cannot take such addresses. Another server of yours may."),
