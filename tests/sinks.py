@@ -1,23 +1,18 @@
 """A real SMTP server for tests: the demo's sink in a thread, file-backed, so that worker processes may send to it."""
 
 import asyncio
-import datetime
 import email
 import email.policy
-import ipaddress
 import ssl
 import threading
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from blaster.demo.faults import Faults, Rule
 from blaster.demo.maillog import Record, read_log, report
 from blaster.demo.sink import Sink
+from scripts.lab.certificate import write_certificate
 
 
 class SinkThread:
@@ -98,22 +93,7 @@ def implicit_tls_sink(tmp_path, certificate):
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory) -> Path:
     """A PEM file with key and self-signed certificate for localhost and 127.0.0.1."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    signed = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-    path = tmp_path_factory.mktemp("certificate") / "localhost.pem"
-    path.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain) + signed.public_bytes(pem))
-    return path
+    return write_certificate(tmp_path_factory.mktemp("certificate") / "localhost.pem")
 
 
 def _context(certificate: Path) -> ssl.SSLContext:
