@@ -18,6 +18,7 @@ CLAIM_SECONDS = 2.0  # claim what an account sends in this time, so that pauses 
 SMALLEST = 10  # … but no fewer mails than this
 ASK_AGAIN_SECONDS = 60.0
 ERROR_SECONDS = 1.0
+PARTS = 8  # an account's share of a campaign is claimed in no fewer parts
 EMPTY_SECONDS = 1.0  # a campaign that had nothing to claim is not asked again before
 
 
@@ -47,13 +48,16 @@ class Feeder:
         while not self._stop.is_set():
             self._failed = False
             try:
-                with db.session(crm_db):
-                    fed = [self._try_to_feed(pool) for pool in list(self.pools) if not self._stop.is_set()]
+                fed = self._feed_all() if self.pools else []
             except Exception:
                 log.exception("the database does not let us claim; trying again")
                 fed, self._failed = [], True
             if not any(fed):
                 self._stop.wait(ERROR_SECONDS if self._failed else self._delay)
+
+    def _feed_all(self) -> list[bool]:
+        with db.session(crm_db):
+            return [self._try_to_feed(pool) for pool in list(self.pools) if not self._stop.is_set()]
 
     def _try_to_feed(self, pool: ServerPool) -> bool:
         """What goes wrong with one pool must not stop the others. Mails that a sender left are looked after too."""
@@ -115,8 +119,8 @@ class Feeder:
         return ready[self._turns[user_id] % len(ready)] if ready else None
 
     def _share(self, pool: ServerPool, campaign_id: int) -> int:
-        """Half of an account's share of what is left: smaller towards the end, so that equal accounts end equal."""
-        return max(SMALLEST, math.ceil(tally.counts(campaign_id)["pending"] / (2 * len(pool.lanes))))
+        """A part of an account's share of what is left: smaller towards the end, so that equal accounts end equal."""
+        return max(SMALLEST, math.ceil(tally.counts(campaign_id)["pending"] / (PARTS * len(pool.lanes))))
 
     def _note(self, pool: ServerPool, lane: Lane, campaign_id: int, found: int, limit: int) -> None:
         if found:
