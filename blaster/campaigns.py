@@ -208,9 +208,11 @@ def started() -> list[dict]:
     waiting = CampaignStatus.select(CampaignStatus.campaign_id).where(CampaignStatus.status == "staging")
     with db.session(campaign_db):
         ids = {campaign_id for (campaign_id,) in waiting.tuples()}
+    if not ids:
+        return []
     with db.session(crm_db):
         known = CampaignControl.select(CampaignControl.campaign_id).where(CampaignControl.campaign_id.in_(ids))
-        ids -= {campaign_id for (campaign_id,) in known.tuples()} if ids else set()
+        ids -= {campaign_id for (campaign_id,) in known.tuples()}
     with db.session(campaign_db):
         return [_opening(campaign) for campaign in _with_status(Campaign).where(Campaign.campaign_id.in_(ids))]
 

@@ -53,7 +53,7 @@ def test_states_add_up_before_during_and_after_staging(started):
     assert (_status(started).status, _counts(started)) == ("staging", {"pending": 3})
     staging.stage_batch(control.state(ALICE, started), 2)
     progress.publish()
-    assert (_status(started).status, _counts(started)) == ("staging", {"pending": 3})
+    assert (_status(started).status, _counts(started)) == ("running", {"pending": 3})
     while not staging.stage_batch(control.state(ALICE, started), 2):
         pass
     progress.publish()

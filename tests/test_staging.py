@@ -42,7 +42,8 @@ def test_25_000_recipients_are_staged_in_batches_of_10_000(databases):
     row = opened(25_000)
     steps = []
     while not staging.stage_batch(row, 10_000):
-        assert control.state(ALICE, 7).run_state == "staging"
+        found = control.state(ALICE, 7)
+        assert (found.run_state, found.is_staged) == ("running", False)
         steps.append((row.staged_to, control.counts(7)["pending"]))
     assert steps == [(10_000, 10_000), (20_000, 20_000), (25_000, 25_000)]
     found = control.state(ALICE, 7)
@@ -116,13 +117,13 @@ def test_a_batch_that_fails_anywhere_is_repeated_as_a_whole(databases, monkeypat
         raise RuntimeError
 
     with monkeypatch.context() as patch:
-        target = {"insert": (db, "insert_new"), "count": (tally, "add"), "mark": (staging, "_update")}[moment]
+        target = {"insert": (db, "insert_new"), "count": (tally, "add"), "mark": (staging, "_move_mark")}[moment]
         patch.setattr(*target, fail)
         with pytest.raises(RuntimeError):
             staging.stage_batch(row, 10)
     assert staged() == list(range(1, 11))
     assert_books_balance()
-    (again,) = control.open_controls("staging")
+    (again,) = control.open_controls("running")
     stage_all(again)
     assert staged() == list(range(1, 26))
     assert_books_balance()

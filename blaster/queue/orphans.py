@@ -1,10 +1,11 @@
 """Rows whose worker died: a claimed one is pending again (SMTP was not touched), a sending one is `unknown`."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 
 from blaster import db
 from blaster.db import crm_db
-from blaster.models.crm_db import CampaignControl, Lease, Mail
+from blaster.models.crm_db import CampaignControl, Lease, Mail, SmtpServer
 from blaster.queue import control, leases, quota, tally
 from blaster.queue.claims import Row
 from blaster.queue.leases import Hold
@@ -12,15 +13,28 @@ from blaster.queue.leases import Hold
 SLICE = 1_000
 
 
-def recover(hold: Hold) -> Counter:
-    """Recover all rows of an expired lease, then free its name. Returns how many are `pending` again and `unknown`.
+def recover(*holds: Hold) -> Counter:
+    """Recover all rows of these leases, then free their names. Returns how many are `pending` again and `unknown`.
 
     `unknown` rows keep token and charge, so that a worker that was only asleep can still settle them.
     """
-    leases.end(hold)
-    done = _recover({hold.token})
-    leases.release(hold)
+    for hold in holds:
+        leases.end(hold)
+    done = sum((_recover(tokens, user_id) for user_id, tokens in _by_user(holds).items()), Counter())
+    for hold in holds:
+        leases.release(hold)
     return done
+
+
+def _by_user(holds: Iterable[Hold]) -> dict[int | None, set[int]]:
+    """Tokens by the user whose mails they are on; None where the server is not there any more. Only servers claim."""
+    ids = {int(hold.name.partition(":")[2]): hold.token for hold in holds if hold.name.startswith("server:")}
+    with db.session(crm_db):
+        owners = dict(SmtpServer.select(SmtpServer.id, SmtpServer.user_id).where(SmtpServer.id.in_(list(ids))).tuples())
+    tokens: dict[int | None, set[int]] = defaultdict(set)
+    for server_id, token in ids.items():
+        tokens[owners.get(server_id)].add(token)
+    return tokens
 
 
 def in_doubt(hold: Hold, server_id: int) -> list[Row]:
@@ -47,18 +61,20 @@ def sweep() -> Counter:
     return _recover(tokens - known)
 
 
-def _recover(tokens: set[int]) -> Counter:
+def _recover(tokens: set[int], user_id: int | None = None) -> Counter:
     done = Counter()
     with db.session(crm_db):
-        campaigns = _unfinished() if tokens else []
+        campaigns = _unfinished(user_id) if tokens else []
     for campaign_id in campaigns:
         while slice_done := db.transaction(crm_db, lambda c=campaign_id: _recover_slice(c, tokens)):
             done += slice_done
     return done
 
 
-def _unfinished() -> list[int]:
+def _unfinished(user_id: int | None = None) -> list[int]:
     query = CampaignControl.select(CampaignControl.campaign_id).where(CampaignControl.run_state.in_(control.OPEN))
+    if user_id is not None:
+        query = query.where(CampaignControl.user_id == user_id)
     return [campaign_id for (campaign_id,) in query.tuples()]
 
 

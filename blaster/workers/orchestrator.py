@@ -10,15 +10,17 @@ import socket
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 
 from blaster import campaigns, db, progress
 from blaster.config import Settings
 from blaster.db import crm_db
-from blaster.models.crm_db import SmtpAccount, SmtpHealth, SmtpServer
+from blaster.models.crm_db import CampaignControl, SmtpAccount, SmtpHealth, SmtpServer
 from blaster.queue import control, leases, orphans, staging
 from blaster.queue.leases import Hold
 from blaster.workers import recovery
 from blaster.workers.feeder import Feeder
+from blaster.workers.holds import Holds
 from blaster.workers.journal import Journal
 from blaster.workers.messages import Messages
 from blaster.workers.pool import Desk, ServerPool
@@ -29,6 +31,9 @@ log = logging.getLogger(__name__)
 
 TICK = 0.5
 REFRESH_SECONDS = 3.0
+RECOVER_SECONDS = 1.0
+STARTED_SECONDS = 2.0
+LEASE_SECONDS = 5.0  # how often to ask for a lease that another process has
 SWEEP_SECONDS = 60.0
 STOP_SECONDS = 10.0
 LAST_WORD = 3  # leases that a campaign waits for what sleeping workers and journals have to tell
@@ -47,8 +52,8 @@ class Orchestrator:
         self._ended = threading.Event()
         self.pools: dict[int, ServerPool] = {}
         self._closing: set[ServerPool] = set()  # dropped ones whose senders may still wait for a reply
-        self._holds: dict[str, Hold] = {}
-        self._holds_lock = threading.Lock()
+        self.holds = Holds(self.owner, db.milliseconds(settings.lease_seconds))
+        self._controls: list[CampaignControl] = []  # campaigns that have something to do, as of the last tick
         self._published = 0  # outcomes of this process at the last publishing
         self._due: dict[str, float] = defaultdict(float)
 
@@ -72,17 +77,20 @@ class Orchestrator:
         self.desk = Desk(self.settings, self.writer, self.journal, self.messages, self.pulse)
         self.feeder = Feeder(self.messages, self.settings.worker_batch, self.settings.loop_delay)
         self._beating = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
-        self._chores = threading.Thread(target=self._do_chores, name="chores", daemon=True)
-        self._hold(self._own_name)
+        self._chores = self._thread("chores", self._recover, self._cancel, self._publish)
+        # Not one of them: a million recipients take half a minute, and neither progress nor recovery can wait so long.
+        self._staging = self._thread("staging", self._stage)
+        self.holds.take(self._own_name)
         self.pulse.beat(time.monotonic())
-        for thread in (self.writer, self.feeder, self._beating, self._chores):
+        for thread in (self.writer, self.feeder, self._beating, self._chores, self._staging):
             thread.start()
         log.info("worker %s started", self.owner)
 
     def _tick(self) -> None:
         try:
             self._drop_lost_pools()
-            if self._is_due("refresh", REFRESH_SECONDS) or self._campaigns_changed():
+            changed, is_busy = self._campaigns_changed(), self.pools or self.feeder.campaigns
+            if changed or (is_busy and self._is_due("refresh", REFRESH_SECONDS)):
                 self._assign()
             self._close_idle()
         except Exception:
@@ -90,17 +98,18 @@ class Orchestrator:
             self.stop.wait(1.0)
 
     def _campaigns_changed(self) -> bool:
-        """Read the run states; once a tick for all pools of this process."""
+        """Read the run states; once a tick for all pools and chores of this process."""
+        self._controls = control.open_controls("staging", "running", "cancelling")
         running = defaultdict(list)
-        for row in control.open_controls("running"):
-            running[row.user_id].append(row.campaign_id)
+        for row in self._controls:
+            if row.run_state == "running":
+                running[row.user_id].append(row.campaign_id)
         changed = dict(running) != self.feeder.campaigns
         self.feeder.campaigns = dict(running)
         return changed
 
     def _assign(self) -> None:
         """A pool for each active server of users with running campaigns, no more than our share of them."""
-        self._campaigns_changed()
         users = list(self.feeder.campaigns)
         with db.session(crm_db):
             now = db.now(crm_db)
@@ -112,7 +121,7 @@ class Orchestrator:
         for server in list(wanted.values()):
             if len(self.pools) >= share:
                 break
-            if server.id not in self.pools and (hold := self._hold(f"server:{server.id}")):
+            if server.id not in self.pools and (hold := self.holds.take(f"server:{server.id}")):
                 compared = compared or self._compare()
                 self._open(server, hold)
         if len(self.pools) > share:
@@ -125,7 +134,7 @@ class Orchestrator:
         try:
             self.pools[server.id] = ServerPool(server, hold, self.desk)
         except OSError:  # the journal's disk is full: another process may do better
-            self._release(hold)
+            self.holds.release(hold)
             raise
 
     def _compare(self) -> bool:
@@ -151,7 +160,7 @@ class Orchestrator:
     def _drop_lost_pools(self) -> None:
         """Pools whose lease is gone must not touch anything any more; another process may have it by now."""
         for server_id, pool in list(self.pools.items()):
-            if pool.hold not in self._holds.values() or pool.stopping:
+            if pool.hold not in self.holds or pool.stopping:
                 log.warning("server %s: the lease is lost", server_id)
                 self._drop(server_id)
 
@@ -166,7 +175,7 @@ class Orchestrator:
         """The outcomes first, then the lease: rows without one count as orphans."""
         pool.close()
         self._closing.discard(pool)
-        self.writer.call(lambda: self._release(pool.hold))
+        self.writer.call(lambda: self.holds.release(pool.hold))
 
     def _close_idle(self) -> None:
         for pool in self.pools.values():
@@ -179,46 +188,32 @@ class Orchestrator:
         if all(pool.is_quiet() for pool in (*self.pools.values(), *self._closing)) and self.writer.is_idle():
             self.journal.shorten(size)
 
-    def _hold(self, name: str) -> Hold | None:
-        hold = leases.take(name, self.owner, self.ttl)
-        if hold:
-            with self._holds_lock:
-                self._holds[name] = hold
-        return hold
-
-    def _release(self, hold: Hold) -> None:
-        with self._holds_lock:
-            if self._holds.get(hold.name) == hold:
-                del self._holds[hold.name]
-        orphans.recover(hold)
-
     def _beat(self) -> None:
         """Renew all leases five times in their life; a lease that ran out is not ours any more."""
         while not self._ended.wait(self.settings.lease_seconds / 5):
             try:
                 started = time.monotonic()
-                with self._holds_lock:
-                    names = list(self._holds)
-                kept = leases.renew(self.owner, names, self.ttl)
-                with self._holds_lock:
-                    self._holds = {n: h for n, h in self._holds.items() if n not in names or kept.get(n) == h}
+                self.holds.renew()
                 self._stop_lost_pools()
                 self.pulse.beat(started)
-                if self._own_name not in kept:
-                    self._hold(self._own_name)
+                if self._own_name not in self.holds:
+                    self.holds.take(self._own_name)
             except Exception:
                 log.exception("the heartbeat failed")
 
     def _stop_lost_pools(self) -> None:
         """Before the pulse lets their senders go on: a process that slept too long has no right to its mails."""
         for pool in list(self.pools.values()):
-            if pool.hold not in self._holds.values():
+            if pool.hold not in self.holds:
                 pool.stop()
 
-    def _do_chores(self) -> None:
+    def _thread(self, name: str, *chores: Callable[[], None]) -> threading.Thread:
+        return threading.Thread(target=self._do, args=chores, name=name, daemon=True)
+
+    def _do(self, *chores: Callable[[], None]) -> None:
         """What any one process does for all: recovery, staging, cancelling, progress."""
         while not self._ended.wait(TICK):
-            for chore in (self._recover, self._stage, self._cancel, self._publish):
+            for chore in chores:
                 try:
                     if not self.stop.is_set():
                         chore()
@@ -226,33 +221,46 @@ class Orchestrator:
                     log.exception("%s failed; it is tried again", chore.__name__)
 
     def _recover(self) -> None:
-        recovery.replay_journals(self.journals)
-        recovery.recover_expired()
+        if self._is_due("recover", RECOVER_SECONDS):
+            recovery.replay_journals(self.journals)
+            recovery.recover_expired()
         if self._is_due("sweep", SWEEP_SECONDS) and (found := orphans.sweep()):
             log.error("the sweep found rows without a lease: %s", dict(found))
 
     def _stage(self) -> None:
-        for started in campaigns.started():  # the web died between the two databases, or Server 2 was away
-            control.open_campaign(**started)
-        for row in control.open_controls("staging"):
-            if hold := self._hold(f"campaign:{row.campaign_id}"):
-                try:
-                    while not self.stop.is_set() and not self._staged(row):
-                        pass
-                finally:
-                    self._release(hold)
+        """A batch of each campaign in turn, until no other is left for us."""
+        if self._is_due("started", STARTED_SECONDS):
+            for started in campaigns.started():  # the web died between the two databases, or Server 2 was away
+                control.open_campaign(**started)
+        while any(list(map(self._stage_next, self._to_stage()))):
+            pass
 
-    def _staged(self, row) -> bool:
-        done = staging.stage_batch(row, self.settings.migration_batch)
-        return done or control.state(row.user_id, row.campaign_id).run_state != "staging"
+    def _to_stage(self) -> list[CampaignControl]:
+        """Those with nothing in the queue yet come first."""
+        waiting = [row for row in self._controls if not row.is_staged and row.run_state in staging.STATES]
+        return sorted(waiting, key=lambda row: row.staged_to > 0)
+
+    def _stage_next(self, row: CampaignControl) -> bool:
+        """The first batch is a small one, so that nobody waits long for a first mail."""
+        hold = None if self.stop.is_set() else self.holds.take(f"campaign:{row.campaign_id}")
+        if hold:
+            batch = self.settings.migration_batch if row.staged_to else self.settings.worker_batch
+            try:
+                staging.stage_batch(row, batch)
+            finally:
+                self.holds.end_chore(hold)
+        return hold is not None
 
     def _cancel(self) -> None:
-        for row in control.open_controls("cancelling"):
-            control.close_cancelled(row.campaign_id)
+        for row in self._controls:
+            if row.run_state == "cancelling":
+                control.close_cancelled(row.campaign_id)
 
     def _publish(self) -> None:
         """Counters to Server 1, by one process at a time: every 500 mails or 2 seconds, whichever comes first."""
-        if "progress" not in self._holds and not self._hold("progress"):
+        if "progress" not in self.holds and not (
+            self._is_due("progress", LEASE_SECONDS) and self.holds.take("progress")
+        ):
             return
         is_many = self.writer.settled - self._published >= self.settings.status_update_every
         if self._is_due("publish", self.settings.status_update_seconds) or is_many:
@@ -281,8 +289,7 @@ class Orchestrator:
         clean = not any(thread.is_alive() for thread in closing)
         clean = self.writer.stop(max(1.0, deadline - time.monotonic())) and clean
         self._ended.set()
-        for hold in list(self._holds.values()):
-            self._release(hold)
+        self.holds.release_all()
         if clean:
             self.journal.close()
         return clean
