@@ -153,7 +153,7 @@ def transaction(database, work: Callable):
             _drop_connection(database)
             if time.monotonic() > deadline:
                 raise Unavailable(f"The database does not answer ({type(error).__name__}).") from error
-            log.info("transaction repeated after %s", _reason(error))
+            log.info("transaction repeated after %s %s", type(error).__name__, _number(error))
         time.sleep(random.uniform(0, pause))
         pause = min(pause * 2, 2.0)
 
@@ -205,10 +205,6 @@ def _number(error: BaseException) -> int:
     return 0
 
 
-def _reason(error: BaseException) -> str:
-    return f"{type(error).__name__} {_number(error) or ''}".strip()
-
-
 def _drop_connection(database) -> None:
     """A connection that failed is not given back to the pool."""
     database = _real(database)
@@ -220,9 +216,7 @@ def _drop_connection(database) -> None:
 
 def locked(query, *, skip: bool = False):
     """Rows locked until the end of the transaction; `skip` passes over rows that others hold. SQLite holds them all."""
-    if is_sqlite(query.model._meta.database):
-        return query
-    return query.for_update(skip_locked=True) if skip else query.for_update()
+    return query if is_sqlite(query.model._meta.database) else query.for_update(skip_locked=skip or None)
 
 
 def shared(query):
@@ -236,6 +230,16 @@ def execute(database, query: str, *values):
     if is_sqlite(database):
         return database.execute_sql(query.format(share="", skip="").replace("%s", "?"), values)
     return database.execute_sql(query.format(share="LOCK IN SHARE MODE", skip="FOR UPDATE SKIP LOCKED"), values)
+
+
+def neighbour(model, database) -> str | None:
+    """How a statement on `database` names a table of the other one; None where they are two servers or two files."""
+    here, there = _real(database), _real(model._meta.database)
+    if is_sqlite(here) or any(
+        here.connect_params[key] != there.connect_params[key] for key in ("host", "port", "user")
+    ):
+        return None
+    return f"`{there.database}`.{model._meta.table_name}"
 
 
 def insert_new(model, columns: Sequence, rows: Iterable[tuple]) -> None:
@@ -280,17 +284,14 @@ def update_rows(model, columns: Sequence, rows: Sequence[tuple], where: str = "1
         tests = "".join(f"{name}=? AND " for name in (key, *matched))
         query = f"UPDATE {table} AS t SET {sets} WHERE {tests}({where})"
         return _executemany(database, query, [(*common.values(), *row[first:], *row[:first]) for row in rows])
-    kinds = [_json_type(column) for column in (*match, *columns)]
+    text = "VARCHAR(500) CHARACTER SET utf8mb4"
+    kinds = ["BIGINT" if isinstance(column, peewee.IntegerField) else text for column in (*match, *columns)]
     parts = ", ".join(f"v{i} {kind} PATH '$[{i}]'" for i, kind in enumerate(kinds, start=1))
     sets = [f"t.{name}=%s" for name in common] + [f"t.{name}=j.v{i}" for i, name in enumerate(names, start=first)]
     tests = "".join(f" AND t.{name}=j.v{i}" for i, name in enumerate(matched, start=1))
     source = f"JSON_TABLE(%s, '$[*]' COLUMNS (k BIGINT PATH '$[0]', {parts})) AS j"
     query = f"UPDATE {table} AS t JOIN {source} ON t.{key}=j.k{tests} SET {', '.join(sets)} WHERE ({where})"
     return database.execute_sql(query, (json.dumps(rows), *common.values())).rowcount
-
-
-def _json_type(column) -> str:
-    return "BIGINT" if isinstance(column, peewee.IntegerField) else "VARCHAR(500) CHARACTER SET utf8mb4"
 
 
 def _executemany(database, query: str, rows) -> int:

@@ -72,6 +72,20 @@ def test_a_mail_carries_what_its_recipient_has_now(databases):
     assert (mail.status, mail.due_at, mail.attempts, mail.bucket) == ("pending", 0, 0, None)
 
 
+def test_two_servers_stage_what_one_does(databases, monkeypatch):
+    monkeypatch.setattr(db, "neighbour", lambda model, database: None)
+    recipients(25)
+    stage_all(opened(25))
+    with db.session(crm_db):
+        apart = list(Mail.select(Mail.recipient_id, Mail.email, Mail.email_key, Mail.fields, Mail.user_id).tuples())
+        Mail.delete().execute()
+    monkeypatch.undo()
+    stage_all(opened(25, 8))
+    with db.session(crm_db):
+        columns = (Mail.recipient_id, Mail.email, Mail.email_key, Mail.fields, Mail.user_id)
+        assert list(Mail.select(*columns).tuples()) == apart and len(apart) == 25
+
+
 def test_only_the_recipients_of_the_list_at_the_start_belong_to_it(databases):
     recipients(5)
     recipients(5, first=6, list_id=4)
@@ -117,8 +131,10 @@ def test_a_batch_that_fails_anywhere_is_repeated_as_a_whole(databases, monkeypat
         raise RuntimeError
 
     with monkeypatch.context() as patch:
-        target = {"insert": (db, "insert_new"), "count": (tally, "add"), "mark": (staging, "_move_mark")}[moment]
-        patch.setattr(*target, fail)
+        inserts = [(db, "insert_new"), (staging, "_copy")]  # between two servers, and within one
+        targets = {"insert": inserts, "count": [(tally, "add")], "mark": [(staging, "_move_mark")]}
+        for target in targets[moment]:
+            patch.setattr(*target, fail)
         with pytest.raises(RuntimeError):
             staging.stage_batch(row, 10)
     assert staged() == list(range(1, 11))

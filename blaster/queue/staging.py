@@ -2,6 +2,8 @@
 
 from contextlib import suppress
 
+from peewee import fn
+
 from blaster import db
 from blaster.db import campaign_db, crm_db
 from blaster.models.campaign_db import Recipient
@@ -23,15 +25,17 @@ def stage_batch(control: CampaignControl, batch: int) -> bool:
     as a whole or not at all. Returns False too when somebody else moved the mark first, or the campaign's state:
     `control` shows both as they are now. Intents of the campaign wait only while the mark is moved.
     """
-    rows = _recipients(control, batch)
+    last = _last(control, batch)
+    source = db.neighbour(Recipient, crm_db)
+    rows = [] if source else _recipients(control, last)
 
     def work():
-        if rows:
-            db.insert_new(Mail, _COLUMNS, rows)
-        if not _move_mark(control, rows):
+        if last:
+            _copy(control, last, source) if source else db.insert_new(Mail, _COLUMNS, rows)
+        if not _move_mark(control, last):
             raise _Overtaken
-        if rows:
-            tally.add(control.campaign_id, 0, {"pending": _inserted(control, rows)})
+        if last:
+            tally.add(control.campaign_id, 0, {"pending": _inserted(control, last)})
 
     with suppress(_Overtaken):
         db.transaction(crm_db, work)
@@ -39,16 +43,45 @@ def stage_batch(control: CampaignControl, batch: int) -> bool:
     return control.is_staged
 
 
-def _move_mark(control: CampaignControl, rows: list[tuple]) -> int:
-    changes = {"staged_to": rows[-1][2]} if rows else {"is_staged": True}
+def _last(control: CampaignControl, batch: int) -> int | None:
+    """The last recipient of the next batch; None when there is none left."""
+    ids = Recipient.select(Recipient.id).where(_waiting(control, control.stage_until)).order_by(Recipient.id)
+    with db.session(campaign_db):
+        chosen = ids.limit(batch)
+        return Recipient.select(fn.MAX(chosen.c.id)).from_(chosen).scalar()
+
+
+def _waiting(control: CampaignControl, last: int):
+    mine = (Recipient.list_id == control.list_id) & (Recipient.user_id == control.user_id)
+    return mine & (Recipient.id > control.staged_to) & (Recipient.id <= last)
+
+
+def _recipients(control: CampaignControl, last: int | None) -> list[tuple]:
+    columns = (Recipient.id, Recipient.email, Recipient.email_key, Recipient.fields)
+    with db.session(campaign_db):
+        rows = Recipient.select(*columns).where(_waiting(control, last or 0)).order_by(Recipient.id).tuples()
+        return [(control.user_id, control.campaign_id, *row) for row in rows.iterator()]
+
+
+def _copy(control: CampaignControl, last: int, source: str) -> None:
+    """Where both are schemas of one server nothing has to leave it: a third of the time."""
+    query = (
+        "INSERT INTO mail_blaster (user_id, campaign_id, recipient_id, email, email_key, fields)"
+        f" SELECT user_id, %s, id, email, email_key, fields FROM {source} AS r"
+        " WHERE list_id=%s AND user_id=%s AND id>%s AND id<=%s ORDER BY id"
+        " ON DUPLICATE KEY UPDATE mail_blaster.user_id=mail_blaster.user_id"
+    )
+    chosen = (control.list_id, control.user_id, control.staged_to, last)
+    db.execute(crm_db, query, control.campaign_id, *chosen)
+
+
+def _move_mark(control: CampaignControl, last: int | None) -> int:
+    changes = {"staged_to": last} if last else {"is_staged": True}
     if control.run_state != "running":
         changes["changed_at"] = db.now(crm_db)
     mine = (CampaignControl.campaign_id == control.campaign_id) & (CampaignControl.staged_to == control.staged_to)
-    return (
-        CampaignControl.update(run_state="running", **changes)
-        .where(mine & CampaignControl.run_state.in_(STATES))
-        .execute()
-    )
+    here = mine & CampaignControl.run_state.in_(STATES)
+    return CampaignControl.update(run_state="running", **changes).where(here).execute()
 
 
 def _look_again(control: CampaignControl) -> None:
@@ -57,20 +90,7 @@ def _look_again(control: CampaignControl) -> None:
     control.staged_to, control.is_staged, control.run_state = now.staged_to, now.is_staged, now.run_state
 
 
-def _recipients(control: CampaignControl, batch: int) -> list[tuple]:
-    here = (
-        (Recipient.list_id == control.list_id)
-        & (Recipient.user_id == control.user_id)
-        & (Recipient.id > control.staged_to)
-        & (Recipient.id <= control.stage_until)
-    )
-    columns = (Recipient.id, Recipient.email, Recipient.email_key, Recipient.fields)
-    with db.session(campaign_db):
-        query = Recipient.select(*columns).where(here).order_by(Recipient.id).limit(batch).tuples()
-        return [(control.user_id, control.campaign_id, *row) for row in query.iterator()]
-
-
-def _inserted(control: CampaignControl, rows: list[tuple]) -> int:
+def _inserted(control: CampaignControl, last: int) -> int:
     """How many of the batch are new: an address that came with an earlier recipient is in the queue already."""
-    between = Mail.recipient_id.between(rows[0][2], rows[-1][2])
+    between = Mail.recipient_id.between(control.staged_to + 1, last)
     return Mail.select().where((Mail.campaign_id == control.campaign_id) & between).count()
