@@ -8,13 +8,28 @@ from pathlib import Path
 
 from blaster import db
 from blaster.db import crm_db
-from blaster.models.crm_db import Mail
+from blaster.models.crm_db import Mail, SmtpAccount
+from tests.queue_data import assert_books_balance, statuses
 from tests.scripted import ScriptedServer, Talk
 
 
 def received(*sinks) -> Counter:
     """How often each recipient got a mail."""
     return Counter(record.recipient for sink in sinks for record in sink.records())
+
+
+def all_sent_once(mails: int, *sinks) -> None:
+    """Every mail of campaign 7 is sent, each recipient has it once, and the books agree."""
+    assert statuses() == {"sent": mails}, statuses()
+    found = received(*sinks)
+    assert (len(found), found.total()) == (mails, mails), found.most_common(5)
+    assert_books_balance()
+
+
+def account_of(server) -> SmtpAccount:
+    """Its first account."""
+    with db.session(crm_db):
+        return SmtpAccount.select().where(SmtpAccount.smtp_server_id == server.id).order_by(SmtpAccount.id).first()
 
 
 def mails_by_status(campaign_id: int = 7) -> dict[str, set[int]]:
@@ -52,15 +67,22 @@ def frozen():
 
 
 class Hanging(ScriptedServer):
-    """Accepts a connection, says nothing more, and hangs up on `release`."""
+    """Falls silent `at` the banner or the final dot of the first mail, until `release`."""
 
-    def __init__(self):
-        self.waiting, self._released = threading.Event(), threading.Event()
-        super().__init__(self._hang)
+    def __init__(self, at: str):
+        self._at, self.waiting, self._released = at, threading.Event(), threading.Event()
+        super().__init__(self._talk)
 
-    def _hang(self, talk: Talk) -> None:
+    def _talk(self, talk: Talk) -> None:
+        if self._at == "dot" and not self._released.is_set():
+            talk.greet()
+            talk.line()
+            talk.say(b"235 welcome")
+            talk.envelope()
+            talk.message()
         self.waiting.set()
         assert self._released.wait(120)
 
     def release(self) -> None:
+        """Hang up."""
         self._released.set()

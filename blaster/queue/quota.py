@@ -83,11 +83,14 @@ def _latest(*instants: int | None) -> int | None:
     return None if None in instants else max(instants)
 
 
-def budgets(user_id: int, now: int | None = None) -> dict[int, Budget]:
-    """The budgets of all accounts of a user by account id."""
+def budgets(user_id: int, now: int | None = None, account_id: int | None = None) -> dict[int, Budget]:
+    """The budgets of all accounts of a user by account id, or of one account alone."""
+    mine = SmtpAccount.user_id == user_id
+    if account_id is not None:
+        mine &= SmtpAccount.id == account_id
     with db.session(crm_db):
         now = now or db.now(crm_db)
-        accounts = list(SmtpAccount.select().where(SmtpAccount.user_id == user_id))
+        accounts = list(SmtpAccount.select().where(mine))
         usage: dict[int, list] = {account.id: [] for account in accounts}
         rows = SmtpUsage.select(SmtpUsage.smtp_account_id, SmtpUsage.bucket, SmtpUsage.taken).where(
             SmtpUsage.smtp_account_id.in_(list(usage)) & (SmtpUsage.bucket > now - DAY - BUCKET)

@@ -136,7 +136,7 @@ class Feeder:
         Asked again each minute, because a refused mail gives its charge back.
         """
         now = db.now(crm_db)
-        budget = quota.budgets(pool.server.user_id, now).get(lane.account.id)
+        budget = quota.budgets(pool.server.user_id, now, lane.account.id).get(lane.account.id)
         if budget is None or budget.left:
             return 1.0
         until = math.inf if budget.next_at is None else db.seconds(budget.next_at - now)

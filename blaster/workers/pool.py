@@ -181,6 +181,9 @@ class ServerPool:
         finally:
             with self.lock:
                 lane.seats -= 1
+                is_here = self.lanes.get(lane.account.id) is lane
+            if not is_here:  # nobody else would close its connection
+                lane.close_idle()
 
     def _sit_down(self) -> Lane | None:
         """The lane with the most mails for each connection it has."""
