@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,13 @@ class Lab:
         command = [sys.executable, str(SCRIPT), "--json", "--engine", engine, *options.split()]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
+    def __enter__(self) -> "Lab":
+        return self
+
+    def __exit__(self, *error) -> None:
+        self.process.terminate()
+        self.process.communicate()
+
     def result(self) -> dict:
         found, words = self.process.communicate(timeout=300)
         assert found, words
@@ -45,7 +53,8 @@ class Lab:
     ],
 )
 def test_nothing_is_lost_and_nothing_is_sent_twice(engine, options):
-    result = Lab(engine, options).result()
+    with Lab(engine, options) as lab:
+        result = lab.result()
     assert result["held"], result
     assert result["figures"]["sent"] > 0.8 * result["plan"]["mails"], result
 
@@ -53,10 +62,15 @@ def test_nothing_is_lost_and_nothing_is_sent_twice(engine, options):
 def test_defects_are_found():
     runs = {
         "mark-after-send": Lab("sqlite", f"{CALM} --mails 200 --kills 3 --mutant mark-after-send"),
-        "resend-the-sending": Lab("sqlite", f"{CALM} --mails 200 --kills 3 --stops 1 --mutant resend-the-sending"),
+        "resend-the-sending": Lab(
+            "sqlite", f"{CALM} --mails 200 --kills 3 --crashes 2 --stops 2 --mutant resend-the-sending"
+        ),
         "budget-without-lock": Lab("mysql", f"{CALM} --mails 400 --mutant budget-without-lock"),
     }
-    broken = {mutant: run.result()["broken"] for mutant, run in runs.items()}
+    with ExitStack() as stack:
+        for run in runs.values():
+            stack.enter_context(run)
+        broken = {mutant: run.result()["broken"] for mutant, run in runs.items()}
     assert "I2" in broken["mark-after-send"], broken
     assert "I2" in broken["resend-the-sending"], broken
     assert "I6" in broken["budget-without-lock"], broken
