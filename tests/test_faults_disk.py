@@ -107,6 +107,22 @@ def test_pages_say_that_the_disk_is_full(databases, alice):
     assert alice.client.post("/campaigns/new", data=form).status_code == 303
 
 
+def test_a_note_that_does_not_fit_leaves_no_part_of_it(tmp_path):
+    notes = Journal(tmp_path, "host:1:2")
+    notes.dot(1)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (notes.size() + 3, before[1]))
+    try:
+        with pytest.raises(OSError, match="No space left on device"):
+            notes.dot(2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    notes.dot(3)
+    found = journal.read(notes.path)
+    assert (found.dotted, found.is_complete) == ({1, 3}, True)
+    notes.close()
+
+
 def test_a_damaged_journal_is_no_proof_and_blocks_nobody(tmp_path):
     notes = Journal(tmp_path, "host:1:2")
     notes.lease(Hold("server:1", 77))

@@ -187,6 +187,14 @@ def test_replies_that_are_none_leave_only_their_own_mail_in_doubt(databases, ser
     assert_books_balance()
 
 
+def test_the_reply_to_the_dot_is_waited_for_longer_than_any_other(databases, server, sink):
+    sink.play(Rule("dot", "delay", seconds=2))
+    running_campaign(mails=3)
+    with worker(databases, smtp_timeout=1):
+        wait_until(is_at_rest)
+    all_sent_once(3, sink)
+
+
 def test_a_connection_cut_before_the_dot_costs_no_mail(databases, server, sink):
     sink.play(Rule("body", "drop", times=1, per="recipient"))
     running_campaign(mails=4)
