@@ -140,7 +140,7 @@ class Owner(Workers):
 
 
 def test_no_order_of_events_breaks_a_decision(clock):
-    limits = settings(max_examples=30, stateful_step_count=80, deadline=None)
+    limits = settings(max_examples=12, stateful_step_count=80, deadline=None)
     run_state_machine_as_test(lambda: Owner(clock), settings=limits)
     wanted = {"send_again", "count_as_sent", "retry", "finish", "late", "copies"}
     assert wanted <= Owner.reached, "the model did too little to prove anything"
