@@ -62,9 +62,7 @@ def test_nothing_is_lost_and_nothing_is_sent_twice(engine, options):
 def test_defects_are_found():
     runs = {
         "mark-after-send": Lab("sqlite", f"{CALM} --mails 200 --kills 3 --mutant mark-after-send"),
-        "resend-the-sending": Lab(
-            "sqlite", f"{CALM} --mails 200 --kills 3 --crashes 2 --stops 2 --mutant resend-the-sending"
-        ),
+        "resend-the-sending": Lab("sqlite", f"{CALM} --mails 400 --crashes 1 --stops 5 --mutant resend-the-sending"),
         "budget-without-lock": Lab("mysql", f"{CALM} --mails 400 --mutant budget-without-lock"),
     }
     with ExitStack() as stack:
