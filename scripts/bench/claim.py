@@ -66,8 +66,8 @@ def _together(here, mails, limit, claimers):
 
     campaign_id = rows.fill(USER, mails)
     count = min(2, claimers)
-    with multiprocessing.get_context("spawn").Pool(count) as pool:
-        pool.map(rows.connect, [here.env] * count, chunksize=1)
+    with multiprocessing.get_context("spawn").Pool(count, rows.connect, [here.env]) as pool:
+        pool.map(time.sleep, [1.0] * count, chunksize=1)  # until all of them are there
         started = time.monotonic()
         found = pool.starmap(rows.claim_all, [(USER, campaign_id, claimers // count, limit)] * count, chunksize=1)
         wall = time.monotonic() - started

@@ -33,9 +33,9 @@ def run(name: str, mails: int) -> tuple[float, dict[str, float]]:
             with connection(server.url) as mine:
                 mine.cursor().execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
             fill, send = PEERS[name](folder, mails)
-            subprocess.run(fill, env=env, cwd=folder, check=True)
+            subprocess.run(fill, env=env, cwd=folder, check=True, stdout=sys.stderr)
             meter = Meter(database=[server.process.pid], sink=[sink.pid])
-            wall, spent = run_all(send, env=env, cwd=folder)
+            wall, spent = run_all(send, env=env, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             return wall, {"sender": spent, **meter.spent()}
         finally:
             server.remove()
