@@ -219,14 +219,10 @@ def locked(query, *, skip: bool = False):
     return query if is_sqlite(query.model._meta.database) else query.for_update(skip_locked=skip or None)
 
 
-def shared(query):
-    """Rows that nobody may change until the transaction ends. A plain read would let a pause overtake an intent."""
-    return query if is_sqlite(query.model._meta.database) else query.for_update("LOCK IN SHARE MODE")
-
-
 def execute(database, query: str, *values):
     """A statement of our own, for those few that every mail needs: peewee takes 7 us a value. `%s` marks values on both
-    engines; `{share}` and `{skip}` at its end lock as `shared` and `locked` do."""
+    engines. At its end `{skip}` locks as `locked` does, and `{share}` lets nobody change the rows until the
+    transaction ends: a plain read would let a pause overtake an intent."""
     if is_sqlite(database):
         return database.execute_sql(query.format(share="", skip="").replace("%s", "?"), values)
     return database.execute_sql(query.format(share="LOCK IN SHARE MODE", skip="FOR UPDATE SKIP LOCKED"), values)

@@ -93,11 +93,6 @@ def is_campaign_scope(reply_class: str) -> bool:
     return reply_class == "message"
 
 
-def is_recipient_scope(reply_class: str) -> bool:
-    """The address is bad: suppress it."""
-    return reply_class == "hard"
-
-
 def _without_refusal(reply: Reply) -> str:
     if reply.phase in ("body", "dot"):
         if reply.phase == "dot" and reply.code // 100 == 2:

@@ -9,7 +9,6 @@ from blaster.queue.claims import Outcome, Row
 MINUTE = 60_000
 ATTEMPTS = 6
 
-ACCOUNT = {"account-auth", "account-limit", "account-rate", "account-temp", "sender-not-allowed", "tls-required"}
 SERVER = {"too-many-recipients", "protocol"}
 
 

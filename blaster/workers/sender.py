@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
 
+from blaster.mail import replies
 from blaster.mail.session import Mail, Reply
 from blaster.mail.transport import Refused, Session
 from blaster.queue import control
@@ -104,11 +105,11 @@ class Sender:
         reply_class = outcome.reply_class
         if reply_class == "sent":
             self.pool.account_works(self.lane)
-        elif reply_class in outcomes.ACCOUNT or reply_class in outcomes.SERVER:
+        elif replies.is_account_scope(reply_class) or reply_class in outcomes.SERVER:
             self.pool.account_failed(self.lane, reply_class, reply.text)
         elif reply_class in ("connection", "unknown"):
             self._broken = reply.text or "the connection was lost"
-        elif reply_class == "message":
+        elif replies.is_campaign_scope(reply_class):
             self._pause_campaign(row, reply)
 
     def _pause_campaign(self, row: Row, reply: Reply) -> None:
