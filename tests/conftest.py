@@ -9,7 +9,6 @@ import pymysql
 import pytest
 
 from blaster import boot, config, db, schema
-from blaster.models import campaign_db, crm_db
 from tests.mariadb import HINT, MariaDB, is_installed
 
 pytest_plugins = ["tests.sinks", "tests.clock", "tests.web"]
@@ -73,11 +72,11 @@ def databases(engine, request, tmp_path) -> Iterator[dict[str, str]]:
     boot.boot(config.load(env))
     schema.migrate()
     yield env
-    for database, tables in ((db.campaign_db, campaign_db.TABLES), (db.crm_db, crm_db.TABLES)):
+    for database in (db.campaign_db, db.crm_db):
         with database.connection_context():
             if engine == "mysql":
-                for table in tables:
-                    table.delete().execute()
+                for table in set(database.get_tables()) - {"schema_migration_campaign", "schema_migration_crm"}:
+                    database.execute_sql(f"DELETE FROM {table}")
         database.close()
         if hasattr(database.obj, "close_all"):
             database.obj.close_all()
