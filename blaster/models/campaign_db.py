@@ -19,6 +19,7 @@ class User(CampaignModel):
     password_hash = CharField(255)
     role = Word(**default("user"))  # user | admin
     is_active = BooleanField(**default(True))
+    is_trial = BooleanField(**default(False))  # may mail verified addresses only
     session_token = CharField(64)  # changes with the password: older sessions end
     time_zone = CharField(64, **default("UTC"))
     created_at = Instant(**default(0))
@@ -63,11 +64,15 @@ class Campaign(CampaignModel):
     list_id = BigIntegerField(null=True)
     name = CharField(120)
     subject = CharField(500, **default(""))
+    preheader = CharField(200, **default(""))  # what an inbox shows behind the subject
     sender_name = CharField(120, **default(""))
     sender_email = CharField(254, **default(""))  # empty: each account's own from address
     reply_to = CharField(254, **default(""))
     html = LongText(null=True)
     text = LongText(null=True)
+    rich = LongText(null=True)  # what was written in the rich-text editor; `html` was made from it
+    saved_by = CharField(24, **default(""))  # the browser tab that saved the draft last
+    send_windows = LongText(null=True)  # JSON of blaster.windows; none: at any time
     created_at = Instant(**default(0))
     updated_at = Instant(**default(0))
 
@@ -91,6 +96,8 @@ class CampaignStatus(CampaignModel):
     cancelled_emails = IntegerField(**default(0))
     emails_per_minute = IntegerField(**default(0))
     note = CharField(500, **default(""))  # why it is paused, in words
+    start_at = Instant(null=True)  # when it is to start by itself; kept while it waits for a click
+    start_zone = CharField(64, **default(""))  # the zone in which that was chosen
     started_at = Instant(null=True)
     finished_at = Instant(null=True)
     snapshot_at = Instant(**default(0))  # Server 2's clock when the counters were read

@@ -28,6 +28,7 @@ class SmtpServer(CrmModel):
     port = IntegerField(**default(587))
     encryption = Word(**default("tls"))  # none | starttls | tls (on port 587, as in the guide, tls means STARTTLS)
     max_connections = SmallIntegerField(**default(10))
+    preset = Word(**default(""))  # the provider's key in mail/presets.toml; empty: told by the host
     is_active = BooleanField(**default(True))
     created_at = Instant(**default(0))
 
@@ -44,8 +45,13 @@ class SmtpAccount(CrmModel):
     password = LongText(null=True)  # encrypted by the vault; plain only where the guide's SQL inserted it
     daily_limit = IntegerField(**default(500))  # mails in any 24 hours
     hourly_limit = IntegerField(**default(50))  # mails in any 60 minutes
+    auth = Word(**default("password"))  # password | google | microsoft: the provider that consent was given to
+    warmup_start = IntegerField(**default(0))  # mails on the first day of its warm-up plan; 0: no plan
+    warmup_from = Instant(**default(0))  # when that day begins
+    from_domains = CharField(500, **default(""))  # domains it may send from beside its own, separated by blanks
     sent_today = IntegerField(**default(0))  # mails charged in the last 24 hours, for the guide's queries
     is_active = BooleanField(**default(True))
+    send_windows = LongText(null=True)  # JSON of blaster.windows; none: at any time
     created_at = Instant(**default(0))
 
     class Meta:
@@ -128,6 +134,7 @@ class CampaignControl(CrmModel):
     staged_to = BigIntegerField(**default(0))  # last recipient id copied to the queue
     stage_until = BigIntegerField(**default(0))  # last recipient id that belongs to the campaign
     is_staged = BooleanField(**default(False))
+    send_windows = LongText(null=True)  # as in campaign_master
     note = CharField(500, **default(""))
     changed_at = Instant(**default(0))
 
