@@ -36,6 +36,12 @@ class LongText(peewee.TextField):
     field_type = "LONGTEXT"
 
 
+class LongBlob(peewee.Field):
+    """Bytes of any number; BLOB ends at 64 KB on MySQL."""
+
+    field_type = "LONGBLOB"
+
+
 def default(value) -> dict:
     """A default that also holds for rows which an operator inserts with SQL."""
     text = f"'{value}'" if isinstance(value, str) else str(int(value))
