@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from peewee import Case, fn
 
-from blaster import db
+from blaster import db, warmup
 from blaster.db import campaign_db, crm_db
 from blaster.models.campaign_db import Campaign, CampaignStatus, User
 from blaster.models.crm_db import CampaignControl, CampaignTally, Lease, SmtpAccount, SmtpServer, SmtpUsage
@@ -158,7 +158,7 @@ def _left(now: int) -> dict[int, tuple[int, int]]:
     same = SmtpServer.id == SmtpAccount.smtp_server_id
     for account in SmtpAccount.select().join(SmtpServer, on=same).where(SmtpAccount.is_active & SmtpServer.is_active):
         hour, day = taken.get(account.id, (0, 0))
-        day_left = max(0, account.daily_limit - day)
+        day_left = max(0, warmup.daily_limit(account, now) - day)
         hour_left = min(day_left, max(0, account.hourly_limit - hour))
         sums = found.get(account.user_id, (0, 0))
         found[account.user_id] = (sums[0] + hour_left, sums[1] + day_left)

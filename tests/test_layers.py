@@ -10,7 +10,7 @@ BLASTER = PROJECT / "blaster"
 
 # What each part may import of the others; a part may always import itself. Modules that are not named are tenant
 # modules and the like ("tenant"), which do not import each other.
-PURE = {"config", "errors", "vault", "addresses", "forecast", "supervisor", "csv_import", "review"}
+PURE = {"config", "errors", "vault", "addresses", "forecast", "supervisor", "csv_import", "review", "warmup"}
 MAY_IMPORT = {
     "config": set(),
     "errors": set(),
@@ -19,14 +19,15 @@ MAY_IMPORT = {
     "csv_import": {"addresses", "errors", "mail"},
     "review": {"mail", "errors"},
     "supervisor": set(),
+    "warmup": set(),
     "mail": {"config", "addresses"},
     "db": {"config"},
     "models": {"db"},
     "schema": {"db", "models"},
     "migrations": {"models", "db"},
     "boot": {"config", "db", "vault", "schema"},
-    "tenant": {"config", "db", "models", "mail", "vault", "addresses", "errors", "csv_import", "review"},
-    "queue": {"config", "db", "models", "errors"},
+    "tenant": {"config", "db", "models", "mail", "vault", "addresses", "errors", "csv_import", "review", "warmup"},
+    "queue": {"config", "db", "models", "errors", "warmup"},
     "web": None,
     "workers": None,
     "demo": None,

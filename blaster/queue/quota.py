@@ -6,11 +6,11 @@ of it lies in the window, so an edge can only make us send less. The charge move
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from peewee import Case, fn
 
-from blaster import db
+from blaster import db, warmup
 from blaster.db import crm_db
 from blaster.models.crm_db import SmtpAccount, SmtpUsage
 
@@ -79,6 +79,16 @@ def _free_at(usage: list[tuple[int, int]], limit: int, window: int, now: int) ->
     return None
 
 
+def budget_of(account: SmtpAccount, usage: Iterable[tuple[int, int]], now: int) -> Budget:
+    """The budget of an account whose daily limit may still grow by its warm-up plan; pure."""
+    usage = list(usage)
+    found = budget(account.hourly_limit, warmup.daily_limit(account, now), usage, now)
+    if not found.left and (grows_at := warmup.next_step(account, now)) and grows_at < (found.next_at or grows_at + 1):
+        later = budget_of(account, usage, grows_at)
+        return replace(found, next_at=later.next_at)
+    return found
+
+
 def _latest(*instants: int | None) -> int | None:
     return None if None in instants else max(instants)
 
@@ -97,7 +107,7 @@ def budgets(user_id: int, now: int | None = None, account_id: int | None = None)
         )
         for account_id, bucket, taken in rows.tuples():
             usage[account_id].append((bucket, taken))
-    return {a.id: budget(a.hourly_limit, a.daily_limit, usage[a.id], now) for a in accounts}
+    return {account.id: budget_of(account, usage[account.id], now) for account in accounts}
 
 
 def left(account: SmtpAccount, now: int) -> int:
@@ -109,7 +119,7 @@ def left(account: SmtpAccount, now: int) -> int:
         .tuples()
         .first()
     )
-    return max(0, min(account.hourly_limit - int(hour or 0), account.daily_limit - int(day or 0)))
+    return max(0, min(account.hourly_limit - int(hour or 0), warmup.daily_limit(account, now) - int(day or 0)))
 
 
 def may_move(bucket: int, now: int) -> bool:
