@@ -145,10 +145,7 @@ def _store(user_id: int, list_id: int, rows: list[Row], result: ImportResult) ->
         _lock(user_id, list_id)
         changed, added, updated = _merge(_stored(list_id, [row.key for row in rows]), rows)
         now = db.now(campaign_db)
-        new = [
-            (user_id, list_id, email, key, _write_json(fields) if fields else None, now)
-            for key, (email, fields) in changed.items()
-        ]
+        new = [(user_id, list_id, email, key, as_stored(fields), now) for key, (email, fields) in changed.items()]
         if new:
             db.upsert(Recipient, _COLUMNS, new, replace=(Recipient.fields,))
         return added, updated
@@ -196,6 +193,11 @@ def _merge(stored: dict[str, str | None], rows: list[Row]) -> tuple[dict[str, tu
 def values(fields: str | None) -> dict[str, str]:
     """The merge fields of a recipient, from the column `fields`."""
     return json.loads(fields) if fields else {}
+
+
+def as_stored(fields: dict[str, str]) -> str | None:
+    """The column `fields` for these values."""
+    return _write_json(fields) if fields else None
 
 
 def field_names(found: RecipientList) -> list[str]:

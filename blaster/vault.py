@@ -1,9 +1,13 @@
 """Encrypts SMTP passwords at rest. The keys live outside the database; the first one encrypts, all of them decrypt."""
 
+import hashlib
+import hmac
+
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 _PREFIX = "vault1:"
 _box: MultiFernet | None = None
+_keys: tuple[bytes, ...] = ()
 
 
 class Locked(Exception):
@@ -12,8 +16,9 @@ class Locked(Exception):
 
 def unlock(keys: tuple[str, ...]) -> None:
     """Use these keys (url-safe base64, 32 bytes each) from now on in this process."""
-    global _box
+    global _box, _keys
     _box = MultiFernet([Fernet(key) for key in keys])
+    _keys = tuple(key.encode() for key in keys)
 
 
 def encrypt(secret: str) -> str:
@@ -39,3 +44,8 @@ def is_encrypted(stored: str) -> bool:
 def rotate(stored: str) -> str:
     """The same secret under the first key."""
     return encrypt(decrypt(stored))
+
+
+def fingerprints(text: str) -> list[str]:
+    """Hashes of a text that nobody can guess it from without our keys, one by each key; the first one is to be kept."""
+    return [hmac.new(key, text.encode(), hashlib.sha256).hexdigest() for key in _keys]
