@@ -1,19 +1,18 @@
 """Campaigns of a user: drafts are written, reviewed, started; from then on this side mirrors Server 2."""
 
-import re
+from peewee import Value
 
-from blaster import addresses, db
+from blaster import db, drafts
 from blaster.db import campaign_db, crm_db
 from blaster.errors import Conflict, Invalid, NotFound
+from blaster.models.attachments import Attachment
 from blaster.models.campaign_db import Campaign, CampaignStatus, Recipient, RecipientList
 from blaster.models.crm_db import CampaignControl
 from blaster.review import Review, look_over
 
-LONGEST = {"name": 120, "subject": 500, "sender_name": 120, "html": 2_000_000, "text": 2_000_000}
-CONTENT = ("subject", "sender_name", "sender_email", "reply_to", "html", "text")
-_SUMMARY = [field for field in Campaign._meta.sorted_fields if field.name not in ("html", "text")]
-# In a header these would begin a new line or hide something.
-_CONTROL = re.compile("[\x00-\x1f\x7f\u0085\u2028\u2029]")
+SENDER = ("sender_name", "sender_email", "reply_to")
+_TEXTS = ("subject", "preheader", "html", "text", *SENDER)
+_SUMMARY = [field for field in Campaign._meta.sorted_fields if field.name not in ("html", "text", "rich")]
 
 
 def list_campaigns(user_id: int) -> list[Campaign]:
@@ -42,7 +41,8 @@ def _owned(user_id: int, campaign_id: int):
 
 
 def create_campaign(user_id: int, **fields) -> Campaign:
-    """A draft. Fields: name; list_id, subject, sender_name, sender_email, reply_to, html, text may be left for later.
+    """A draft. Fields: name; list_id, subject, preheader, sender_name, sender_email, reply_to, html, text may be left
+    for later; rich: HTML of the rich-text editor, which `html` is made from.
 
     Raises Invalid, and NotFound for a stranger's list.
     """
@@ -57,65 +57,35 @@ def create_campaign(user_id: int, **fields) -> Campaign:
     return db.transaction(campaign_db, work)
 
 
-def edit_campaign(user_id: int, campaign_id: int, **fields) -> None:
-    """Replace all fields of a draft, as for `create_campaign`. Raises Invalid, NotFound, Conflict after the start."""
+def edit_campaign(user_id: int, campaign_id: int, *, seen: int | None = None, tab: str = "", **fields) -> int:
+    """Replace all fields of a draft, as for `create_campaign`; returns its new `updated_at`.
+
+    `seen`: the `updated_at` that the editor in browser tab `tab` began with; Invalid (field `seen`) where another tab
+    has saved the draft since. Raises Invalid, NotFound, Conflict after the start.
+    """
     values = _draft(user_id, **fields)
 
     def work():
-        _lock_draft(user_id, campaign_id, "A campaign that was started keeps its message. Copy it to change it.")
-        values["updated_at"] = db.now(campaign_db)
-        Campaign.update(**values).where(_owned(user_id, campaign_id)).execute()
+        draft = _lock_draft(
+            user_id, campaign_id, "A campaign that was started keeps its message. Copy it to change it."
+        )
+        if seen not in (None, draft.updated_at) and not (tab and tab == draft.saved_by):
+            raise Invalid({"seen": "This draft was changed in another window since you opened it here."})
+        now = max(db.now(campaign_db), draft.updated_at + 1)
+        Campaign.update(**values, updated_at=now, saved_by=tab).where(_owned(user_id, campaign_id)).execute()
+        return now
 
-    db.transaction(campaign_db, work)
+    return db.transaction(campaign_db, work)
 
 
-def _draft(
-    user_id: int,
-    *,
-    name: str,
-    list_id: int | None = None,
-    subject: str = "",
-    sender_name: str = "",
-    sender_email: str = "",
-    reply_to: str = "",
-    html: str = "",
-    text: str = "",
-) -> dict:
-    errors: dict[str, str] = {}
-    values = {
-        "name": name.strip(),
-        "subject": subject.strip(),
-        "sender_name": sender_name.strip(),
-        "sender_email": _address(sender_email, "sender_email", errors),
-        "reply_to": _address(reply_to, "reply_to", errors),
-        "html": html or "",
-        "text": text or "",
-    }
-    errors |= _troubles(values)
-    if errors:
-        raise Invalid(errors)
+def _draft(user_id: int, *, name: str, list_id: int | None = None, rich: str | None = None, **texts: str) -> dict:
+    unknown = set(texts) - set(_TEXTS)
+    if unknown:
+        raise TypeError(f"a campaign has no {', '.join(unknown)}")
+    values = drafts.checked({"name": name, "rich": rich, **dict.fromkeys(_TEXTS, ""), **texts}, "campaign")
     if list_id is not None:
         _list_of(user_id, list_id)
     return values | {"list_id": list_id}
-
-
-def _troubles(values: dict[str, str]) -> dict[str, str]:
-    errors = {} if values["name"] else {"name": "Give the campaign a name; only you see it."}
-    for field in ("name", "subject", "sender_name"):
-        if _CONTROL.search(values[field]):
-            errors[field] = "Line breaks and control characters cannot be sent here."
-    for field, longest in LONGEST.items():
-        if len(values[field]) > longest:
-            errors[field] = f"This has {len(values[field]):,} characters; at most {longest:,} can be kept."
-    return errors
-
-
-def _address(text: str, field: str, errors: dict[str, str]) -> str:
-    try:
-        return addresses.normalise(text)[0] if text.strip() else ""
-    except ValueError as error:
-        errors[field] = str(error)
-        return text
 
 
 def _list_of(user_id: int, list_id: int) -> RecipientList:
@@ -126,32 +96,56 @@ def _list_of(user_id: int, list_id: int) -> RecipientList:
     return found
 
 
-def _lock_draft(user_id: int, campaign_id: int, otherwise: str) -> Campaign:
-    """The draft; nobody can start or delete it until the transaction ends."""
-    draft = Campaign.get_or_none(_owned(user_id, campaign_id))
-    status = draft and db.locked(CampaignStatus.select().where(CampaignStatus.campaign_id == campaign_id)).first()
-    if status is None:
+def _lock(user_id: int, campaign_id: int) -> Campaign:
+    """The campaign with its `.status`, which nobody else changes until the transaction ends. Raises NotFound."""
+    status = db.locked(CampaignStatus.select().where(CampaignStatus.campaign_id == campaign_id)).first()
+    found = status and Campaign.get_or_none(_owned(user_id, campaign_id))
+    if found is None:
         raise NotFound("No such campaign.")
-    if status.status != "draft":
+    found.status = status
+    return found
+
+
+def _lock_draft(user_id: int, campaign_id: int, otherwise: str) -> Campaign:
+    draft = _lock(user_id, campaign_id)
+    if draft.status.status == "scheduled":
+        raise Conflict("This campaign is scheduled. Take it back to the drafts first.")
+    if draft.status.status != "draft":
         raise Conflict(otherwise)
     return draft
 
 
 def copy_campaign(user_id: int, campaign_id: int) -> Campaign:
-    """A new draft with the same message and list, unless the list is gone. Raises NotFound."""
+    """A new draft with the same message, files and list, unless the list is gone. Raises NotFound."""
     source = get_campaign(user_id, campaign_id)
-    fields = {name: getattr(source, name) for name in (*CONTENT, "list_id")}
+    fields = {name: getattr(source, name) for name in (*drafts.MESSAGE, *SENDER, "list_id")}
     with db.session(campaign_db):
         if not RecipientList.select().where(RecipientList.id == source.list_id).exists():
             fields["list_id"] = None
-    return create_campaign(user_id, name=f"Copy of {source.name}"[: LONGEST["name"]], **fields)
+    copied = create_campaign(user_id, name=f"Copy of {source.name}"[: drafts.LONGEST["name"]], **fields)
+    _copy_files(source, copied)
+    return copied
+
+
+def _copy_files(source: Campaign, to: Campaign) -> None:
+    same = (Attachment.filename, Attachment.content_type, Attachment.size, Attachment.data)
+    new = (Value(to.user_id), Value(to.campaign_id), Value(to.created_at))
+    with db.session(campaign_db):
+        files = Attachment.select(*same, *new).where(_files(source)).order_by(Attachment.id)
+        columns = (*same, Attachment.user_id, Attachment.campaign_id, Attachment.created_at)
+        Attachment.insert_from(files, columns).execute()
+
+
+def _files(of: Campaign):
+    return (Attachment.campaign_id == of.campaign_id) & (Attachment.user_id == of.user_id)
 
 
 def delete_campaign(user_id: int, campaign_id: int) -> None:
     """Delete a draft. Raises NotFound, and Conflict after the start: what was sent stays on record."""
 
     def work():
-        _lock_draft(user_id, campaign_id, "A campaign that was started stays on record. Only drafts can be deleted.")
+        otherwise = "A campaign that was started stays on record. Only drafts can be deleted."
+        Attachment.delete().where(_files(_lock_draft(user_id, campaign_id, otherwise))).execute()
         CampaignStatus.delete().where(CampaignStatus.campaign_id == campaign_id).execute()
         Campaign.delete().where(_owned(user_id, campaign_id)).execute()
 
@@ -172,21 +166,27 @@ def review(user_id: int, campaign_id: int, *, accounts, warn_at: int = 5) -> Rev
         return look_over(campaign, chosen, first, accounts, open_ones.count(), warn_at)
 
 
-def start(user_id: int, campaign_id: int) -> Campaign:
-    """draft -> staging. The recipients on the list now are those of the campaign: `.stage_until` is the last one's id.
+def start(user_id: int, campaign_id: int, *, due_at: int | None = None) -> Campaign:
+    """draft or scheduled -> staging. The recipients on the list now are those of the campaign: `.stage_until` is the
+    last one's id. `due_at`: only if it is scheduled for this instant still.
 
     The caller hands it over to Server 2 (`queue.control.open_campaign`); if it cannot, the workers find it by
     `started`. Raises NotFound, and Conflict where there is nothing to start.
     """
 
     def work():
-        draft = _lock_draft(user_id, campaign_id, "This campaign was started already.")
+        draft = _lock(user_id, campaign_id)
+        if draft.status.status not in ("draft", "scheduled"):
+            raise Conflict("This campaign was started already.")
+        if due_at and (draft.status.status, draft.status.start_at) != ("scheduled", due_at):
+            raise Conflict("This campaign was scheduled anew.")
         now = db.now(campaign_db)
         draft.stage_until = _last_recipient(draft.list_id, now)
         total = Recipient.select().where(_staged(draft)).count()
         if not total:
             raise Conflict("Choose a list with recipients first.")
-        values = {"status": "staging", "total_emails": total, "pending_emails": total, "started_at": now}
+        counts = {"total_emails": total, "pending_emails": total}
+        values = {"status": "staging", **counts, "started_at": now, "note": ""}
         CampaignStatus.update(**values).where(CampaignStatus.campaign_id == campaign_id).execute()
         return draft
 
@@ -223,8 +223,18 @@ def _opening(campaign: Campaign) -> dict:
         "campaign_id": campaign.campaign_id,
         "list_id": campaign.list_id,
         "stage_until": _last_recipient(campaign.list_id, campaign.status.started_at),
-        "content": {name: getattr(campaign, name) for name in CONTENT},
+        "content": content(campaign),
+        "send_windows": campaign.send_windows,
     }
+
+
+def content(campaign: Campaign) -> dict:
+    """What Server 2 keeps of the message at the start, as `control.open_campaign` takes it."""
+    columns = (Attachment.filename, Attachment.content_type, Attachment.data)
+    with db.session(campaign_db):
+        files = list(Attachment.select(*columns).where(_files(campaign)).order_by(Attachment.id).tuples())
+    sender = {name: getattr(campaign, name) for name in SENDER}
+    return {**drafts.frozen(campaign), **sender, "attachments": files}
 
 
 def mirror(user_id: int, campaign_id: int, status: str, note: str = "") -> None:

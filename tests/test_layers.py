@@ -10,14 +10,19 @@ BLASTER = PROJECT / "blaster"
 
 # What each part may import of the others; a part may always import itself. Modules that are not named are tenant
 # modules and the like ("tenant"), which do not import each other.
-PURE = {"config", "errors", "vault", "addresses", "forecast", "supervisor", "csv_import", "review", "warmup"}
+PURE = {"config", "errors", "vault", "addresses", "forecast", "supervisor", "csv_import", "review", "warmup", "drafts"}
+PURE |= {"zones", "windows"}
 MAY_IMPORT = {
     "config": set(),
     "errors": set(),
     "vault": {"errors"},
     "addresses": {"errors"},
     "csv_import": {"addresses", "errors", "mail"},
+    "drafts": {"addresses", "errors", "mail"},
     "review": {"mail", "errors"},
+    "zones": set(),
+    "windows": {"errors", "zones"},
+    "forecast": {"windows"},
     "supervisor": set(),
     "warmup": set(),
     "mail": {"config", "addresses"},
@@ -26,7 +31,7 @@ MAY_IMPORT = {
     "schema": {"db", "models"},
     "migrations": {"models", "db"},
     "boot": {"config", "db", "vault", "schema"},
-    "tenant": {"config", "db", "models", "mail", "vault", "addresses", "errors", "csv_import", "review", "warmup"},
+    "tenant": {"config", "db", "models", "mail", "vault", "addresses", "errors", "csv_import", "review", "warmup", "drafts"},
     "queue": {"config", "db", "models", "errors", "warmup"},
     "web": None,
     "workers": None,

@@ -2,29 +2,37 @@
 
 from contextlib import suppress
 
-from blaster import db
+from blaster import db, windows
 from blaster.db import crm_db
 from blaster.errors import Conflict, NotFound
+from blaster.models.attachments import CampaignAttachment
 from blaster.models.crm_db import CampaignContent, CampaignControl, Mail
 from blaster.queue import quota, tally
 
 SLICE = 1_000
 OPEN = ("staging", "running", "paused", "cancelling")
 CONTENT = ("subject", "sender_name", "sender_email", "reply_to", "html", "text")
+_FILE = ("campaign_id", "position", "filename", "content_type", "data")
 
 
-def open_campaign(user_id: int, campaign_id: int, list_id: int, stage_until: int, content: dict) -> None:
-    """Hand a started campaign over to the workers, with its message frozen (`content`: the CONTENT fields).
+def open_campaign(
+    user_id: int, campaign_id: int, list_id: int, stage_until: int, content: dict, send_windows: str | None = None
+) -> None:
+    """Hand a started campaign over to the workers, with its message frozen: `content` has the CONTENT fields, and
+    `attachments` as (filename, content type, bytes).
 
-    `stage_until`: the last recipient id that belongs to it. Safe to repeat.
+    `stage_until`: the last recipient id that belongs to it; `send_windows`: as stored. Safe to repeat.
     """
 
     def work():
         columns = ("campaign_id", "user_id", "list_id", *CONTENT)
         row = (campaign_id, user_id, list_id, *(content[name] for name in CONTENT))
         _insert(CampaignContent, columns, row)
-        columns = ("campaign_id", "user_id", "list_id", "stage_until", "run_state", "changed_at")
-        _insert(CampaignControl, columns, (campaign_id, user_id, list_id, stage_until, "staging", db.now(crm_db)))
+        for position, file in enumerate(content.get("attachments", ())):
+            _insert(CampaignAttachment, _FILE, (campaign_id, position, *file))
+        columns = ("campaign_id", "user_id", "list_id", "stage_until", "send_windows", "run_state", "changed_at")
+        row = (campaign_id, user_id, list_id, stage_until, send_windows, "staging", db.now(crm_db))
+        _insert(CampaignControl, columns, row)
 
     db.transaction(crm_db, work)
 
@@ -85,6 +93,17 @@ def _change(user_id: int, campaign_id: int, of: tuple, to: str, note: str, other
         raise Conflict(otherwise)
 
 
+def set_windows(user_id: int, campaign_id: int, send_windows: str | None) -> None:
+    """New sending hours for a campaign under way; no intent outside them follows. Raises NotFound."""
+    state(user_id, campaign_id)
+
+    def work():
+        mine = (CampaignControl.campaign_id == campaign_id) & (CampaignControl.user_id == user_id)
+        CampaignControl.update(send_windows=send_windows).where(mine).execute()
+
+    db.transaction(crm_db, work)
+
+
 def open_controls(*states: str) -> list[CampaignControl]:
     """All campaigns in these states, oldest first (for workers, which serve every user)."""
     with db.session(crm_db):
@@ -93,23 +112,27 @@ def open_controls(*states: str) -> list[CampaignControl]:
 
 
 def are_running(campaign_ids, user_id: int | None = None) -> set[int]:
-    """Those that run now, locked in share mode: a pause waits for the caller's transaction and then holds."""
-    return _in_states(("running",), campaign_ids, user_id)
+    """Those that run now, within their sending hours, locked in share mode: a pause waits for the caller's transaction
+    and then holds. Other users' are left out where `user_id` is given."""
+    rows = _in_states(("running",), campaign_ids)
+    hours = {row[0]: windows.load(row[2]) for row in rows if row[2]}
+    now = db.now(crm_db) if hours else 0
+    return {row[0] for row in rows if user_id in (None, row[1]) and windows.is_open(hours.get(row[0]), now)}
 
 
 def are_open(campaign_ids) -> set[int]:
     """Those that have not ended, locked in share mode: none ends before the caller's transaction does."""
-    return _in_states(OPEN, campaign_ids)
+    return {row[0] for row in _in_states(OPEN, campaign_ids)}
 
 
-def _in_states(states: tuple, campaign_ids, user_id: int | None = None) -> set[int]:
-    """In the order of their ids. Other users' are left out where `user_id` is given."""
+def _in_states(states: tuple, campaign_ids) -> list[tuple[int, int, str | None]]:
+    """(id, user, sending hours) in the order of the ids."""
     if not campaign_ids:
-        return set()
-    query = "SELECT campaign_id, user_id FROM campaign_control WHERE campaign_id IN (%s) AND run_state IN (%s)"
+        return []
+    query = "SELECT campaign_id, user_id, send_windows FROM campaign_control WHERE campaign_id IN (%s)"
+    query += " AND run_state IN (%s)"
     query %= (", ".join(["%s"] * len(campaign_ids)), ", ".join(["%s"] * len(states)))
-    rows = db.execute(crm_db, query + " ORDER BY campaign_id {share}", *campaign_ids, *states).fetchall()
-    return {campaign_id for campaign_id, owner in rows if user_id in (None, owner)}
+    return db.execute(crm_db, query + " ORDER BY campaign_id {share}", *campaign_ids, *states).fetchall()
 
 
 def counts(campaign_id: int) -> dict[str, int]:

@@ -27,7 +27,7 @@ def start(campaign_id: int) -> ResponseReturnValue:
     if view["review"].problems:
         return render_template("campaigns/review.html", **view), 422
     started = campaigns.start(current_user.id, campaign_id)
-    content = {name: getattr(started, name) for name in control.CONTENT}
+    content = campaigns.content(started)
     control.open_campaign(current_user.id, campaign_id, started.list_id, started.stage_until, content)
     flash("The campaign has started.", "success")
     return htmx.redirect(url_for("progress.show", campaign_id=campaign_id))
