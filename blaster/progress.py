@@ -147,7 +147,7 @@ def _unsettled() -> dict[int, CampaignStatus]:
         running = CampaignControl.select(CampaignControl.campaign_id).where(CampaignControl.run_state == "running")
         ids = [campaign_id for (campaign_id,) in running.tuples()]
     open_mails = CampaignStatus.pending_emails + CampaignStatus.active_emails > 0
-    started = ~CampaignStatus.status.in_(["draft", *ENDED])
+    started = ~CampaignStatus.status.in_(["draft", "scheduled", *ENDED])
     with db.session(campaign_db):
         ended = CampaignStatus.status.in_(ENDED) & (open_mails | CampaignStatus.campaign_id.in_(ids))
         return {status.campaign_id: status for status in CampaignStatus.select().where(started | ended)}

@@ -10,14 +10,16 @@ BLASTER = PROJECT / "blaster"
 
 # What each part may import of the others; a part may always import itself. Modules that are not named are tenant
 # modules and the like ("tenant"), which do not import each other.
-PURE = {"config", "errors", "vault", "addresses", "forecast", "supervisor", "csv_import", "review", "warmup", "drafts"}
-PURE |= {"zones", "windows"}
+PURE = {"config", "errors", "vault", "addresses", "forecast", "supervisor", "sheets", "review", "warmup", "drafts"}
+PURE |= {"zones", "windows", "literals"}
 MAY_IMPORT = {
     "config": set(),
     "errors": set(),
     "vault": {"errors"},
     "addresses": {"errors"},
-    "csv_import": {"addresses", "errors", "mail"},
+    "literals": set(),
+    "sheets": {"addresses", "errors", "mail"},
+    "imports": {"db", "models", "sheets", "errors"},
     "drafts": {"addresses", "errors", "mail"},
     "review": {"mail", "errors"},
     "zones": set(),
@@ -26,13 +28,13 @@ MAY_IMPORT = {
     "supervisor": set(),
     "warmup": set(),
     "mail": {"config", "addresses"},
-    "db": {"config"},
+    "db": {"config", "literals"},
     "models": {"db"},
     "schema": {"db", "models"},
     "migrations": {"models", "db"},
     "boot": {"config", "db", "vault", "schema"},
-    "tenant": {"config", "db", "models", "mail", "vault", "addresses", "errors", "csv_import", "review", "warmup", "drafts"},
-    "queue": {"config", "db", "models", "errors", "warmup"},
+    "tenant": {"config", "db", "models", "mail", "imports"} | PURE - {"supervisor"},
+    "queue": {"config", "db", "models", "errors", "addresses", "warmup", "windows"},
     "web": None,
     "workers": None,
     "demo": None,
@@ -47,7 +49,7 @@ ONLY_IN = {
     "concurrent": {"workers", "supervisor"},
     "socket": {"mail/transport.py", "workers/orchestrator.py"},  # the latter for the host's name
     "smtplib": {"mail/transport.py"},
-    "peewee": {"db", "models", "migrations", "schema", "queue", "tenant"},
+    "peewee": {"db", "models", "migrations", "schema", "queue", "imports", "tenant"},
     "pymysql": {"db"},
     "sqlite3": {"db"},
 }

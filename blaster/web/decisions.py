@@ -17,7 +17,7 @@ bp = Blueprint("decisions", __name__, url_prefix="/campaigns")
 
 PAGE = 50
 _POSITION = re.compile("([0-9]{1,18})-([0-9]{1,18})")
-NOT_YET = ("draft", "staging")  # nothing was sent so far
+NOT_YET = ("draft", "scheduled", "staging")  # nothing was sent so far
 FINAL = ("cancelling", "cancelled")  # nothing can be decided any more
 # class of the reply: (why it failed, what is to be known before another try)
 REASONS = {

@@ -1,10 +1,11 @@
 """One SMTP account at work: its claimed mails, its open sessions, and how long it has to rest."""
 
+import math
 import threading
 import time
 from collections import deque
 
-from blaster import vault
+from blaster import db, vault, windows
 from blaster.mail.transport import Credentials, Endpoint, Session, open_session
 from blaster.models.crm_db import SmtpAccount
 from blaster.queue.claims import Row
@@ -24,17 +25,27 @@ class Lane:
         self.budget_left = min(account.hourly_limit, account.daily_limit)  # as the last claim saw it
         self.rest_until = 0.0  # its health: monotonic seconds; inf: until the user acts
         self.budget_at = 0.0  # when there is budget again: monotonic seconds; inf: never with these limits
+        self._opens, self._closes = 0.0, math.inf  # its sending hours, as of the last look: monotonic seconds
         self.is_failing = False  # the health table knows failures in a row
         self._idle: list[Session] = []
         self._opening = threading.Lock()
 
     def is_usable(self) -> bool:
         """May what was claimed be sent through it now?"""
-        return self.account.is_active and time.monotonic() >= self.rest_until
+        now = time.monotonic()
+        return self.account.is_active and now >= self.rest_until and self._opens <= now < self._closes
 
     def may_claim(self) -> bool:
         """Is it worth asking for more mails now?"""
         return self.is_usable() and time.monotonic() >= self.budget_at
+
+    def keep_hours(self, now: int) -> bool:
+        """Look at the account's sending hours anew; True while they are closed. `now`: by the database's clock."""
+        hours, here = windows.load(self.account.send_windows), time.monotonic()
+        closes = windows.next_close(hours, now)
+        self._opens = here + db.seconds(windows.next_open(hours, now) - now)
+        self._closes = math.inf if closes is None else here + db.seconds(closes - now)
+        return self._opens > here
 
     def rest(self, seconds: float) -> None:
         """Send nothing for so long."""

@@ -18,7 +18,7 @@ from blaster.db import crm_db
 from blaster.models.crm_db import CampaignControl, SmtpAccount, SmtpHealth, SmtpServer
 from blaster.queue import control, leases, orphans, staging
 from blaster.queue.leases import Hold
-from blaster.workers import recovery
+from blaster.workers import hours, recovery, starting
 from blaster.workers.feeder import Feeder
 from blaster.workers.holds import Holds
 from blaster.workers.journal import Journal
@@ -101,7 +101,7 @@ class Orchestrator:
         """Read the run states; once a tick for all pools and chores of this process."""
         self._controls = control.open_controls("staging", "running", "cancelling")
         running = defaultdict(list)
-        for row in self._controls:
+        for row in hours.within(self._controls):
             if row.run_state == "running":
                 running[row.user_id].append(row.campaign_id)
         changed = dict(running) != self.feeder.campaigns
@@ -156,6 +156,7 @@ class Orchestrator:
                 health[row.smtp_server_id][row.smtp_account_id] = row
         for server_id, pool in self.pools.items():
             pool.refresh(servers[server_id], accounts[server_id], health[server_id], now)
+        hours.keep(self.pools.values())
 
     def _drop_lost_pools(self) -> None:
         """Pools whose lease is gone must not touch anything any more; another process may have it by now."""
@@ -230,6 +231,7 @@ class Orchestrator:
     def _stage(self) -> None:
         """A batch of each campaign in turn, until no other is left for us."""
         if self._is_due("started", STARTED_SECONDS):
+            starting.start_due()
             for started in campaigns.started():  # the web died between the two databases, or Server 2 was away
                 control.open_campaign(**started)
         while any(list(map(self._stage_next, self._to_stage()))):

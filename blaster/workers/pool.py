@@ -74,6 +74,13 @@ class ServerPool:
         for lane in changed + lost:
             self._executor.submit(lane.close_idle)
 
+    def keep_hours(self, now: int) -> None:
+        """Accounts outside their sending hours give back what was claimed for them; their senders stop by themselves."""
+        with self.lock:
+            closed = [lane for lane in self.lanes.values() if lane.keep_hours(now)]
+        for lane in closed:
+            self._give_back(lane)
+
     def is_usable(self) -> bool:
         """May this server be used now?"""
         return not self.stopping and self.server.is_active and time.monotonic() >= self._rest_until
@@ -240,7 +247,8 @@ class ServerPool:
 
 
 def _signature(account: SmtpAccount) -> tuple:
-    return (account.email, account.login, account.password, account.hourly_limit, account.daily_limit)
+    limits = (account.hourly_limit, account.daily_limit, account.send_windows)
+    return (account.email, account.login, account.password, *limits)
 
 
 def _rest(row: SmtpHealth | None, now: int) -> float:

@@ -1,0 +1,31 @@
+"""Scheduled campaigns start when their time has come.
+
+Any process may do it, and several at once: the start is one conditional step on Server 1, and what comes after it is
+found by `campaigns.started` wherever a process dies.
+"""
+
+import logging
+
+from blaster import campaigns, schedule, servers
+from blaster.errors import Conflict
+from blaster.schedule import Due
+
+log = logging.getLogger(__name__)
+
+
+def start_due() -> None:
+    """Each is looked over once more: what is missing by now holds it until its owner has seen to it."""
+    for found in schedule.due():
+        try:
+            _start(found)
+        except Conflict as error:  # nothing happens to one that another process or its owner was quicker with
+            schedule.hold(found, str(error))
+
+
+def _start(found: Due) -> None:
+    accounts = [account for account in servers.list_accounts(found.user_id) if account.is_active]
+    problems = campaigns.review(found.user_id, found.campaign_id, accounts=accounts).problems
+    if problems:
+        raise Conflict(problems[0].text)
+    campaigns.start(found.user_id, found.campaign_id, due_at=found.start_at)
+    log.info("campaign %s starts as scheduled", found.campaign_id)
