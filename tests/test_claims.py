@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from blaster import db
+from blaster import addresses, db
 from blaster.db import crm_db
 from blaster.models.crm_db import CampaignControl, Lease, Mail, SmtpAccount, Suppression
 from blaster.queue import claims, control, leases, orphans, quota
@@ -134,15 +134,44 @@ def test_the_sweep_finds_rows_without_any_lease(account, hold):
     assert_books_balance()
 
 
-def test_a_suppressed_address_is_marked_at_the_claim(account, hold):
+SUPPRESSED = {
+    "the owner's": {"user_id": ALICE, "email_key": "r3@example.net"},
+    "this list's": {"user_id": ALICE, "email_key": "r3@example.net", "list_id": 1},
+    "the installation's": {"user_id": 0, "email_key": "r3@example.net"},
+    "the domain's": {"user_id": ALICE, "email_key": "@example.net"},
+    "an erased person's": {"user_id": ALICE, "email_key": addresses.erased_key(ALICE, "r3@example.net")},
+}
+NOT_SUPPRESSED = [
+    {"user_id": BOB, "email_key": "r3@example.net"},
+    {"user_id": BOB, "email_key": "@example.net"},
+    {"user_id": ALICE, "email_key": "r3@example.net", "list_id": 2},
+    {"user_id": ALICE, "email_key": "@net"},
+    {"user_id": ALICE, "email_key": "@other.example.net"},
+    {"user_id": ALICE, "email_key": addresses.erased_key(BOB, "r3@example.net")},
+    {"user_id": BOB, "email_key": addresses.erased_key(BOB, "r3@example.net")},
+]
+
+
+@pytest.mark.parametrize("whose", SUPPRESSED)
+def test_a_suppressed_address_is_marked_at_the_claim(account, hold, whose):
     running_campaign(mails=10)
     with db.session(crm_db):
-        Suppression.create(user_id=ALICE, email="r3@example.net", email_key="r3@example.net")
-        Suppression.create(user_id=BOB, email="r4@example.net", email_key="r4@example.net")
+        for entry in (*NOT_SUPPRESSED, SUPPRESSED[whose]):
+            Suppression.create(**entry)
     rows, left = claim(account, hold)
-    assert (len(rows), left) == (9, 41)
-    assert statuses() == {"claimed": 9, "suppressed": 1}
+    named = 10 if whose == "the domain's" else 1
+    assert (len(rows), left) == (10 - named, 40 + named)
+    assert "r3@example.net" not in {row.email for row in rows}
+    assert statuses().get("suppressed") == named
     assert_books_balance()
+
+
+def test_what_others_do_not_want_stops_nobody_else(account, hold):
+    running_campaign(mails=10)
+    with db.session(crm_db):
+        for entry in NOT_SUPPRESSED:
+            Suppression.create(**entry)
+    assert len(claim(account, hold)[0]) == 10
 
 
 def test_an_account_serves_its_owner_only(account, hold):

@@ -2,6 +2,8 @@
 
 from peewee import Database, Model
 
+from blaster.db import is_sqlite
+
 
 def add_missing(db: Database, *models: type[Model]) -> None:
     """Create the tables of `models` that are missing, and add the columns and indexes that existing ones lack.
@@ -28,3 +30,10 @@ def _add_indexes(db: Database, model: type[Model], there: set[str]) -> None:
     for index in model._meta.fields_to_index():
         if index._name not in there:
             db.execute(model._schema._create_index(index, safe=False))
+
+
+def drop_index(db: Database, model: type[Model], name: str) -> None:
+    """Drop an index by the name that the database has for it, if it is there."""
+    table = model._meta.table_name
+    if name in {index.name for index in db.get_indexes(table)}:
+        db.execute_sql(f"DROP INDEX {name}" if is_sqlite(db) else f"DROP INDEX {name} ON {table}")

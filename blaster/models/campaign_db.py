@@ -22,6 +22,8 @@ class User(CampaignModel):
     is_trial = BooleanField(**default(False))  # may mail verified addresses only
     session_token = CharField(64)  # changes with the password: older sessions end
     time_zone = CharField(64, **default("UTC"))
+    organisation = CharField(120, **default(""))  # who sends, as the footer of each mail says it
+    postal_address = CharField(500, **default(""))
     created_at = Instant(**default(0))
 
     class Meta:
@@ -48,6 +50,7 @@ class Recipient(CampaignModel):
     email_key = KeyText()
     fields = LongText(null=True)  # JSON object of merge values
     created_at = Instant(**default(0))
+    import_id = BigIntegerField(null=True)  # the import that brought the address, and with it the consent
 
     class Meta:
         table_name = "recipients"

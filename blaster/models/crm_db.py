@@ -155,6 +155,8 @@ class CampaignContent(CrmModel):
     reply_to = CharField(254, **default(""))
     html = LongText(null=True)
     text = LongText(null=True)
+    organisation = CharField(120, **default(""))  # who sends, for the footer …
+    postal_address = CharField(500, **default(""))  # … and the page that unsubscribes
 
     class Meta:
         table_name = "campaign_content"
@@ -180,16 +182,25 @@ class CampaignTally(CrmModel):
 
 
 class Suppression(CrmModel):
+    """Who gets no mail. `email_key`: an address, `@example.com` for a domain, or what `addresses.erased_key` makes of
+    the address of somebody who is to be forgotten."""
+
     id = Id()
-    user_id = BigIntegerField()
+    user_id = BigIntegerField()  # 0: nobody on this installation may write
+    list_id = BigIntegerField(**default(0))  # 0: mail to any list
     email = CharField(254, **default(""))
     email_key = KeyText()
     reason = Word(**default("manual"))
+    campaign_id = BigIntegerField(null=True)  # the one whose mail led to it
     created_at = Instant(**default(0))
 
     class Meta:
         table_name = "suppressions"
-        indexes = ((("user_id", "email_key"), True),)
+        indexes = (
+            (("user_id", "email_key", "list_id"), True),
+            # claims find the entries of a mail for its owner, its list and the whole installation in one search
+            (("email_key", "user_id", "list_id"), False),
+        )
 
 
 class Lease(CrmModel):
