@@ -1,6 +1,5 @@
 """E-mail addresses: the form we store and show, and the key that finds the same address again."""
 
-import hashlib
 import re
 import unicodedata
 from functools import lru_cache
@@ -57,10 +56,3 @@ def _validated(text: str) -> tuple[str, str]:
 def domain_key(key: str) -> str:
     """What stands for all addresses of a key's domain: `@example.com`."""
     return "@" + key.rpartition("@")[2]
-
-
-def erased_key(user_id: int, key: str) -> str:
-    """What is kept of an address that this user has to forget and must not write to again. No key of an address looks
-    like it, and nobody can tell whose it is without trying addresses."""
-    digest = hashlib.blake2b(key.encode(), digest_size=20, salt=user_id.to_bytes(16), person=b"erased").hexdigest()
-    return f"@#{digest}"

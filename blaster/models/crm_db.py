@@ -182,8 +182,7 @@ class CampaignTally(CrmModel):
 
 
 class Suppression(CrmModel):
-    """Who gets no mail. `email_key`: an address, `@example.com` for a domain, or what `addresses.erased_key` makes of
-    the address of somebody who is to be forgotten."""
+    """Who gets no mail. `email_key`: of an address, `@example.com` for a whole domain, or a hash (`erased.hidden`)."""
 
     id = Id()
     user_id = BigIntegerField()  # 0: nobody on this installation may write

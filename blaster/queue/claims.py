@@ -27,7 +27,7 @@ _SETTLED = (
 _SENT = (Mail.attempts, Mail.reply_class, Mail.smtp_code, Mail.smtp_text)
 _UNSETTLED = ("claimed", "sending", "unknown")
 _HERE = "s.user_id IN (0, %s) AND s.list_id IN (0, (SELECT list_id FROM campaign_control WHERE campaign_id=%s))"
-# The rows named by their address, and with id 0 the few entries that name more than an address or its hash.
+# The rows named by their address, and with id 0 the few entries that name a whole domain.
 _SUPPRESSED = (
     f"SELECT m.id, '' FROM mail_blaster AS m JOIN suppressions AS s ON s.email_key=m.email_key AND {_HERE}"
     f" WHERE m.id IN ({{ids}}) UNION ALL SELECT 0, s.email_key FROM suppressions AS s"
@@ -251,12 +251,8 @@ def _suppressed(user_id: int, campaign_id: int, rows: list[tuple]) -> set[int]:
     """
     query = _SUPPRESSED.format(ids=_listed(row[0] for row in rows))
     found = db.execute(crm_db, query, *(user_id, campaign_id) * 2).fetchall()
-    named, wide = {row_id for row_id, _ in found if row_id}, {key for row_id, key in found if not row_id}
-    if wide:
-        named |= {row[0] for row in rows if addresses.domain_key(row[5]) in wide}
-    if any(key.startswith("@#") for key in wide):
-        named |= {row[0] for row in rows if addresses.erased_key(user_id, row[5]) in wide}
-    return named
+    named, domains = {row_id for row_id, _ in found if row_id}, {key for row_id, key in found if not row_id}
+    return named | {row[0] for row in rows if addresses.domain_key(row[5]) in domains} if domains else named
 
 
 def _listed(ids: Iterable[int]) -> str:
