@@ -1,12 +1,16 @@
 """SMTP servers of a user, each with the accounts that send through it. Limits belong to the account."""
 
 import re
+from datetime import UTC, date, datetime
 
-from blaster import addresses, db, vault
+from blaster import addresses, db, senders, vault
 from blaster.db import crm_db
 from blaster.errors import Invalid, NotFound
+from blaster.mail import presets
 from blaster.models.crm_db import SmtpAccount, SmtpServer
+from blaster.models.providers import DomainCheck, OauthToken
 
+SIGN_INS = ("password", "google", "microsoft")
 ENCRYPTIONS = ("none", "starttls", "tls")
 HIGHEST_LIMIT = 1_000_000
 MOST_CONNECTIONS = 100
@@ -36,7 +40,7 @@ def _owned(model, user_id: int, row_id: int):
 
 
 def add_server(user_id: int, **fields) -> SmtpServer:
-    """Fields: name, host, port, encryption, max_connections=10; numbers may be text. Raises Invalid."""
+    """Fields: name, host, port, encryption, max_connections=10, preset=""; numbers may be text. Raises Invalid."""
     values = _server_values(**fields)
     with db.session(crm_db):
         return SmtpServer.create(user_id=user_id, created_at=db.now(crm_db), **values)
@@ -53,7 +57,9 @@ def _update(model, user_id: int, row_id: int, **values) -> None:
             raise NotFound("No such SMTP server or account.")
 
 
-def _server_values(*, name: str = "", host: str, port: int | str, encryption: str, max_connections: int | str = 10):
+def _server_values(
+    *, name: str = "", host: str, port: int | str, encryption: str, max_connections: int | str = 10, preset: str = ""
+):
     errors = {}
     host = host.strip().lower()
     if trouble := _host_trouble(host):
@@ -66,6 +72,7 @@ def _server_values(*, name: str = "", host: str, port: int | str, encryption: st
         "port": _whole(port, 1, 65_535, "port", errors),
         "encryption": encryption,
         "max_connections": _whole(max_connections, 1, MOST_CONNECTIONS, "max_connections", errors),
+        "preset": preset if preset in presets.all_presets() else "",
     }
     if errors:
         raise Invalid(errors)
@@ -106,9 +113,16 @@ def delete_server(user_id: int, server_id: int) -> None:
         if not SmtpServer.delete().where(_owned(SmtpServer, user_id, server_id)).execute():
             raise NotFound("No such SMTP server.")
         of_server = (SmtpAccount.smtp_server_id == server_id) & (SmtpAccount.user_id == user_id)
+        ids = [account_id for (account_id,) in SmtpAccount.select(SmtpAccount.id).where(of_server).tuples()]
+        _forget(ids)
         SmtpAccount.delete().where(of_server).execute()
 
     db.transaction(crm_db, work)
+
+
+def _forget(account_ids: list[int]) -> None:
+    for model in (OauthToken, DomainCheck):
+        model.delete().where(model.smtp_account_id.in_(account_ids)).execute()
 
 
 def list_accounts(user_id: int, server_id: int | None = None) -> list[SmtpAccount]:
@@ -127,44 +141,94 @@ def get_account(user_id: int, account_id: int) -> SmtpAccount:
 
 
 def add_account(user_id: int, server_id: int, *, password: str, **fields) -> SmtpAccount:
-    """Fields: email, login='' (the address), daily_limit, hourly_limit; numbers may be text. An empty password means
+    """Fields: email, login='' (the address), daily_limit, hourly_limit; auth='password' (or google, microsoft: sign-in
+    by consent), warmup_start=0 (mails on the first day; 0: no plan), warmup_from='' (that day, as 2026-11-24; today),
+    from_domains='' (further domains to send from, separated by blanks). Numbers may be text. An empty password means
     that the server wants no sign-in. Raises Invalid, NotFound."""
-    values = _account_values(**fields) | {"password": vault.encrypt(password)}
 
     def work():
-        if not SmtpServer.select().where(_owned(SmtpServer, user_id, server_id)).exists():
+        server = SmtpServer.get_or_none(_owned(SmtpServer, user_id, server_id))
+        if server is None:
             raise NotFound("No such SMTP server.")
-        return SmtpAccount.create(user_id=user_id, smtp_server_id=server_id, created_at=db.now(crm_db), **values)
+        now = db.now(crm_db)
+        values = _account_values(server.host, now, **fields) | {"password": vault.encrypt(password)}
+        return SmtpAccount.create(user_id=user_id, smtp_server_id=server_id, created_at=now, **values)
 
     return db.transaction(crm_db, work)
 
 
 def edit_account(user_id: int, account_id: int, *, password: str = "", **fields) -> None:
     """Replace the fields, as for `add_account`; an empty password keeps the old one. Raises Invalid, NotFound."""
-    values = _account_values(**fields)
+    server = get_server(user_id, get_account(user_id, account_id).smtp_server_id)
+    with db.session(crm_db):
+        values = _account_values(server.host, db.now(crm_db), **fields)
     if password:
         values["password"] = vault.encrypt(password)
     _update(SmtpAccount, user_id, account_id, **values)
 
 
-def _account_values(*, email: str, login: str = "", daily_limit: int | str, hourly_limit: int | str) -> dict:
+def _account_values(
+    host: str,
+    now: int,
+    *,
+    email: str,
+    login: str = "",
+    daily_limit: int | str,
+    hourly_limit: int | str,
+    auth: str = "password",
+    warmup_start: int | str = 0,
+    warmup_from: str = "",
+    from_domains: str = "",
+) -> dict:
     errors = {}
     try:
         email = addresses.normalise(email)[0]
+        if trouble := senders.foreign_server(senders.domain_of(email), host):
+            errors["email"] = trouble
     except ValueError as error:
         errors["email"] = str(error)
     login = login.strip()
     if len(login) > 254 or not login.isprintable():
         errors["login"] = "This is not the login of an account."
+    if auth not in SIGN_INS:
+        errors["auth"] = "Choose how the account signs in."
     values = {
         "email": email,
         "login": login,
         "daily_limit": _whole(daily_limit, 0, HIGHEST_LIMIT, "daily_limit", errors),
         "hourly_limit": _whole(hourly_limit, 0, HIGHEST_LIMIT, "hourly_limit", errors),
+        "auth": auth,
+        "warmup_start": _whole(warmup_start or 0, 0, HIGHEST_LIMIT, "warmup_start", errors),
+        "warmup_from": _day(warmup_from, now, errors),
+        "from_domains": _domains(from_domains, host, errors),
     }
     if errors:
         raise Invalid(errors)
     return values
+
+
+def _day(text: str, now: int, errors: dict[str, str]) -> int:
+    """The first millisecond of a day, UTC; of today without one."""
+    try:
+        day = date.fromisoformat(text.strip()) if text.strip() else datetime.fromtimestamp(now / 1000, UTC).date()
+        return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
+    except ValueError:
+        errors["warmup_from"] = "Enter a day, for example 2026-11-24."
+        return 0
+
+
+def _domains(text: str, host: str, errors: dict[str, str]) -> str:
+    found = list(
+        dict.fromkeys(senders.domain_of("@" + word.lstrip("@")) for word in re.split(r"[\s,;]+", text) if word)
+    )
+    for domain in found:
+        if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", domain):
+            errors["from_domains"] = f"“{domain}” is not a domain."
+        elif trouble := senders.foreign_server(domain, host):
+            errors["from_domains"] = trouble
+    if len(" ".join(found)) > 500:
+        errors["from_domains"] = "These are too many domains."
+    return " ".join(found)
 
 
 def set_account_active(user_id: int, account_id: int, active: bool) -> None:
@@ -174,9 +238,13 @@ def set_account_active(user_id: int, account_id: int, active: bool) -> None:
 
 def delete_account(user_id: int, account_id: int) -> None:
     """What the account sent stays recorded; what it held goes back to pending. Raises NotFound."""
-    with db.session(crm_db):
+
+    def work():
         if not SmtpAccount.delete().where(_owned(SmtpAccount, user_id, account_id)).execute():
             raise NotFound("No such SMTP account.")
+        _forget([account_id])
+
+    db.transaction(crm_db, work)
 
 
 def credentials(account: SmtpAccount) -> tuple[str, str]:
