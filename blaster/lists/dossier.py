@@ -1,0 +1,129 @@
+"""All that is known about one address: for its page, and to be handed out to whoever asks what we hold about them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from blaster import addresses, db, erased, recipients
+from blaster.db import campaign_db, crm_db
+from blaster.errors import Invalid
+from blaster.models.campaign_db import Campaign, Recipient, RecipientList
+from blaster.models.crm_db import CampaignControl, Mail, Suppression
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The address on one list."""
+
+    recipient: Recipient
+    list: RecipientList
+    values: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Dossier:
+    """`mails`: the newest campaign first, each with its `campaign` (name and subject)."""
+
+    email: str
+    key: str
+    entries: list[Entry] = field(default_factory=list)
+    mails: list[Mail] = field(default_factory=list)
+    suppressions: list[Suppression] = field(default_factory=list)
+    is_erased: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing is known about this address."""
+        return not (self.entries or self.mails or self.suppressions or self.is_erased)
+
+
+def of(user_id: int, email: str) -> Dossier:
+    """What this user's lists, campaigns and suppressions say. Raises Invalid for what is no address."""
+    try:
+        email, key = addresses.normalise(email)
+    except ValueError as error:
+        raise Invalid({"email": str(error)}) from error
+    entries = _entries(user_id, key)
+    return Dossier(
+        email=entries[0].recipient.email if entries else email,
+        key=key,
+        entries=entries,
+        mails=_mails(user_id, key),
+        suppressions=_suppressions(user_id, key),
+        is_erased=bool(erased.among(user_id, [key])),
+    )
+
+
+def _entries(user_id: int, key: str) -> list[Entry]:
+    same = RecipientList.id == Recipient.list_id
+    query = Recipient.select(Recipient, RecipientList).join(RecipientList, on=same, attr="list")
+    with db.session(campaign_db):
+        mine = (Recipient.user_id == user_id) & (Recipient.email_key == key)
+        rows = list(query.where(mine).order_by(Recipient.id.desc()))
+    return [Entry(row, row.list, recipients.values(row.fields)) for row in rows]
+
+
+def _mails(user_id: int, key: str) -> list[Mail]:
+    """One look-up a campaign: an index by user and address would slow every staging down for this page alone."""
+    same = CampaignControl.campaign_id == Mail.campaign_id
+    mine = (CampaignControl.user_id == user_id) & (Mail.email_key == key)
+    with db.session(crm_db):
+        query = Mail.select(Mail).join(CampaignControl, on=same).where(mine)
+        mails = list(query.order_by(Mail.campaign_id.desc()))
+    named = _campaigns(user_id, {mail.campaign_id for mail in mails})
+    for mail in mails:
+        mail.campaign = named.get(mail.campaign_id)
+    return mails
+
+
+def _campaigns(user_id: int, ids: Iterable[int]) -> dict[int, Campaign]:
+    columns = (Campaign.campaign_id, Campaign.name, Campaign.subject)
+    with db.session(campaign_db):
+        mine = (Campaign.user_id == user_id) & Campaign.campaign_id.in_(list(ids))
+        return {found.campaign_id: found for found in Campaign.select(*columns).where(mine)}
+
+
+def _suppressions(user_id: int, key: str) -> list[Suppression]:
+    with db.session(crm_db):
+        mine = (Suppression.user_id == user_id) & (Suppression.email_key == key)
+        return list(Suppression.select().where(mine).order_by(Suppression.id))
+
+
+def as_json(known: Dossier, now: int) -> dict:
+    """The same in plain words and ISO instants (UTC); `now` (ms) is when it was asked for."""
+    return {
+        "address": known.email,
+        "as_of": _instant(now),
+        "lists": [_list(entry) for entry in known.entries],
+        "mails": [_mail(mail) for mail in known.mails],
+        "suppressions": [_suppression(row) for row in known.suppressions],
+        "erased_before": known.is_erased,
+    }
+
+
+def _list(entry: Entry) -> dict:
+    row = entry.recipient
+    return {"list": entry.list.name, "address": row.email, "values": entry.values, "added": _instant(row.created_at)}
+
+
+def _mail(mail: Mail) -> dict:
+    waits = mail.status == "pending"
+    return {
+        "campaign": mail.campaign.name if mail.campaign else None,
+        "subject": mail.campaign.subject if mail.campaign else None,
+        "address": mail.email,
+        "values": recipients.values(mail.fields),
+        "state": mail.status,
+        "next_attempt" if waits else "since": _instant(mail.due_at),
+        "attempts": mail.attempts,
+        "reply_code": mail.smtp_code,
+        "reply": mail.smtp_text,
+    }
+
+
+def _suppression(row: Suppression) -> dict:
+    return {"address": row.email or row.email_key, "reason": row.reason, "since": _instant(row.created_at)}
+
+
+def _instant(ms: int | None) -> str | None:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds") if ms else None
