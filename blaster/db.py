@@ -18,6 +18,8 @@ import pymysql
 from playhouse.pool import MaxConnectionsExceeded, PooledMySQLDatabase
 from pymysql.constants import CLIENT, SERVER_STATUS
 
+from blaster import literals
+
 log = logging.getLogger(__name__)
 
 campaign_db = peewee.DatabaseProxy()
@@ -243,7 +245,7 @@ def insert_new(model, columns: Sequence, rows: Iterable[tuple]) -> None:
 
     Never INSERT IGNORE: it stores cut values and NULLs without a word.
     """
-    _insert(model, columns, rows, f"{columns[0].column_name}={columns[0].column_name}")
+    insert(model, columns, rows, f"{columns[0].column_name}={columns[0].column_name}")
 
 
 def upsert(model, columns: Sequence, rows: Iterable[tuple], *, replace=(), add=()) -> None:
@@ -252,18 +254,20 @@ def upsert(model, columns: Sequence, rows: Iterable[tuple], *, replace=(), add=(
     changes = ["{0}=" + new for _ in replace] + ["{0}={1}.{0}+" + new for _ in add]
     names = [column.column_name for column in (*replace, *add)]
     table = model._meta.table_name
-    _insert(model, columns, rows, ", ".join(c.format(n, table) for c, n in zip(changes, names, strict=True)))
+    insert(model, columns, rows, ", ".join(c.format(n, table) for c, n in zip(changes, names, strict=True)))
 
 
-def _insert(model, columns, rows, on_conflict: str) -> None:
+def insert(model, columns: Sequence, rows: Iterable[tuple], on_conflict: str = "") -> None:
+    """Insert rows in bulk. Raises peewee.IntegrityError for one that is there, unless told what to do `on_conflict`."""
     database = model._meta.database
-    names = ", ".join(column.column_name for column in columns)
+    head = f"INSERT INTO {model._meta.table_name} ({', '.join(column.column_name for column in columns)}) VALUES "
     if is_sqlite(database):
-        mark, tail = "?", f"ON CONFLICT DO UPDATE SET {on_conflict}"
-    else:
-        mark, tail = "%s", f"ON DUPLICATE KEY UPDATE {on_conflict}"
-    marks = ", ".join([mark] * len(columns))
-    _executemany(database, f"INSERT INTO {model._meta.table_name} ({names}) VALUES ({marks}) {tail}", rows)
+        tail = on_conflict and f" ON CONFLICT DO UPDATE SET {on_conflict}"
+        return _executemany(database, f"{head}({', '.join('?' * len(columns))}){tail}", rows)
+    tail = on_conflict and f" ON DUPLICATE KEY UPDATE {on_conflict}"
+    with peewee.__exception_wrapper__, closing(database.cursor()) as cursor:
+        for values in literals.groups(rows, cursor.connection):
+            cursor.execute(f"{head}{values}{tail}")
 
 
 def update_rows(model, columns: Sequence, rows: Sequence[tuple], where: str = "1=1", *, match=(), same=None) -> int:

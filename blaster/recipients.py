@@ -1,41 +1,14 @@
 """Lists of recipients. An address is on a list once, found by its key; its values serve as merge fields."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import islice
 from typing import BinaryIO
 
-from peewee import SQL
-
-from blaster import csv_import, db
-from blaster.csv_import import Refusal, Row
+from blaster import db, sheets
 from blaster.db import campaign_db
 from blaster.errors import Conflict, Invalid, NotFound
+from blaster.imports import intake
+from blaster.imports.intake import ImportResult
 from blaster.models.campaign_db import Campaign, CampaignStatus, Recipient, RecipientList
-
-CHUNK = 5_000
-REFUSED_SHOWN = 1_000
-_COLUMNS = (
-    Recipient.user_id,
-    Recipient.list_id,
-    Recipient.email,
-    Recipient.email_key,
-    Recipient.fields,
-    Recipient.created_at,
-)
-_write_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-@dataclass
-class ImportResult:
-    """What became of the rows: each is counted once."""
-
-    added: int = 0
-    updated: int = 0  # the address was there, the row brought new values
-    duplicates: int = 0  # the address was there with the same values
-    refused_count: int = 0
-    refused: list[Refusal] = field(default_factory=list)  # the first thousand
 
 
 def list_lists(user_id: int) -> list[RecipientList]:
@@ -116,78 +89,12 @@ def _delete_some(list_id: int) -> int:
 
 
 def import_csv(user_id: int, list_id: int, source: BinaryIO | str) -> ImportResult:
-    """Add the rows of a CSV file or a pasted text; values that are not empty replace those already there.
+    """Add the rows of a file or a pasted text; values that are not empty replace those already there.
 
     Streams: memory does not grow with the file. Raises Invalid, NotFound. What was stored before an error stays.
     """
     get_list(user_id, list_id)
-    sheet = csv_import.read(source)
-    result = ImportResult()
-    try:
-        for rows in _chunks(sheet.rows, result):
-            _store(user_id, list_id, rows, result)
-    finally:
-        _recount(user_id, list_id, sheet.names)
-    return result
-
-
-def _chunks(sheet: Iterator[Row | Refusal], result: ImportResult) -> Iterator[list[Row]]:
-    while chunk := list(islice(sheet, CHUNK)):
-        refused = [row for row in chunk if type(row) is Refusal]
-        result.refused_count += len(refused)
-        result.refused += refused[: REFUSED_SHOWN - len(result.refused)]
-        if rows := [row for row in chunk if type(row) is Row]:
-            yield rows
-
-
-def _store(user_id: int, list_id: int, rows: list[Row], result: ImportResult) -> None:
-    def work():
-        _lock(user_id, list_id)
-        changed, added, updated = _merge(_stored(list_id, [row.key for row in rows]), rows)
-        now = db.now(campaign_db)
-        new = [(user_id, list_id, email, key, as_stored(fields), now) for key, (email, fields) in changed.items()]
-        if new:
-            db.upsert(Recipient, _COLUMNS, new, replace=(Recipient.fields,))
-        return added, updated
-
-    added, updated = db.transaction(campaign_db, work)
-    result.added += added
-    result.updated += updated
-    result.duplicates += len(rows) - added - updated
-
-
-def _lock(user_id: int, list_id: int) -> None:
-    """One import at a time for a list: values are read, merged and written back."""
-    if db.locked(RecipientList.select(RecipientList.id).where(_owned(user_id, list_id))).first() is None:
-        raise NotFound("No such list.")
-
-
-def _stored(list_id: int, keys: list[str]) -> dict[str, str | None]:
-    """The values of those addresses that are on the list already, as stored."""
-    # Not `in_`: thousands of keys take peewee 7 us each, which is a fifth of the import.
-    among = SQL(f"email_key IN ({', '.join([campaign_db.param] * len(keys))})", keys)
-    rows = Recipient.select(Recipient.email_key, Recipient.fields).where((Recipient.list_id == list_id) & among)
-    return dict(rows.tuples())
-
-
-def _merge(stored: dict[str, str | None], rows: list[Row]) -> tuple[dict[str, tuple[str, dict]], int, int]:
-    """What must be written, by key, and how many rows added an address or changed its values."""
-    changed: dict[str, tuple[str, dict]] = {}
-    added = updated = 0
-    for email, key, fields in rows:
-        if key in changed:
-            email, before = changed[key]  # as it was first spelled
-        elif key in stored:
-            before = values(stored[key])
-        else:
-            changed[key] = email, fields
-            added += 1
-            continue
-        merged = before | fields
-        if merged != before:
-            changed[key] = email, merged
-            updated += 1
-    return changed, added, updated
+    return intake.take_in(user_id, list_id, sheets.read(source))
 
 
 def values(fields: str | None) -> dict[str, str]:
@@ -197,25 +104,12 @@ def values(fields: str | None) -> dict[str, str]:
 
 def as_stored(fields: dict[str, str]) -> str | None:
     """The column `fields` for these values."""
-    return _write_json(fields) if fields else None
+    return intake.write_json(fields) if fields else None
 
 
 def field_names(found: RecipientList) -> list[str]:
     """The merge fields that recipients of the list may have, in the order they were imported."""
     return json.loads(found.field_names or "[]")
-
-
-def _recount(user_id: int, list_id: int, names: list[str] = ()) -> None:
-    """Make `size` exact, and add to the field names."""
-
-    def work():
-        found = db.locked(RecipientList.select().where(_owned(user_id, list_id))).first()
-        if found:
-            found.field_names = json.dumps(list(dict.fromkeys([*field_names(found), *names])))
-            found.size = Recipient.select().where(Recipient.list_id == list_id).count()
-            found.save(only=[RecipientList.field_names, RecipientList.size])
-
-    db.transaction(campaign_db, work)
 
 
 def list_recipients(user_id: int, list_id: int, *, after: int = 0, limit: int = 50, search: str = ""):
@@ -226,6 +120,12 @@ def list_recipients(user_id: int, list_id: int, *, after: int = 0, limit: int = 
         chosen &= Recipient.email_key.contains(search)
     with db.session(campaign_db):
         return list(Recipient.select().where(chosen).order_by(Recipient.id).limit(limit))
+
+
+def _lock(user_id: int, list_id: int) -> None:
+    """Its rows change in one transaction at a time."""
+    if db.locked(RecipientList.select(RecipientList.id).where(_owned(user_id, list_id))).first() is None:
+        raise NotFound("No such list.")
 
 
 def remove_recipient(user_id: int, list_id: int, recipient_id: int) -> None:

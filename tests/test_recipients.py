@@ -5,6 +5,7 @@ import pytest
 
 from blaster import db, recipients
 from blaster.errors import Conflict, Invalid, NotFound
+from blaster.imports import intake
 from blaster.models.campaign_db import Campaign, CampaignStatus, Recipient
 
 ALICE, BOB = 1, 2
@@ -36,7 +37,7 @@ def test_import_adds_recipients_with_their_values(customers):
 
 
 def test_same_address_is_merged_and_later_values_win(customers, monkeypatch):
-    monkeypatch.setattr(recipients, "CHUNK", 2)
+    monkeypatch.setattr(intake, "CHUNK", 2)
     first = (
         "email,name,city\nAnn@example.com,Ann,Köln\nann@EXAMPLE.com,Anna,\nbob@example.com,Bob,\nBOB@example.com,Bob,\n"
     )
@@ -54,14 +55,14 @@ def test_addresses_that_usual_collations_confuse_stay_apart(customers):
 
 
 def test_refused_rows_are_listed_and_the_rest_is_imported(customers, monkeypatch):
-    monkeypatch.setattr(recipients, "REFUSED_SHOWN", 3)
+    monkeypatch.setattr(intake, "REFUSED_SHOWN", 3)
     result = _import(customers, "email\nann@example.com\n" + "nobody\n" * 5 + "bob@example.com\n")
     assert _counts(result) == (2, 0, 0, 5)
     assert [(row.line, row.original) for row in result.refused] == [(3, "nobody"), (4, "nobody"), (5, "nobody")]
 
 
 def test_rows_that_are_all_refused_leave_the_list_empty(customers, monkeypatch):
-    monkeypatch.setattr(recipients, "CHUNK", 2)
+    monkeypatch.setattr(intake, "CHUNK", 2)
     assert _counts(_import(customers, "email\n" + "nobody\n" * 5)) == (0, 0, 0, 5)
 
 
@@ -74,7 +75,7 @@ def test_file_without_addresses_changes_nothing(customers):
 
 
 def test_size_is_true_when_an_import_breaks_off(customers, monkeypatch):
-    monkeypatch.setattr(recipients, "CHUNK", 1_000)
+    monkeypatch.setattr(intake, "CHUNK", 1_000)
     rows = "".join(f"r{i}@example.com\n" for i in range(3_000))
     with pytest.raises(Invalid):
         recipients.import_csv(ALICE, customers.id, io.BytesIO(rows.encode() + b"x" * 2_000_000))
