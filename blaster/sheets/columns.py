@@ -1,8 +1,9 @@
 """What the columns of a file mean: guessed from titles and contents, corrected by the user."""
 
+import json
 import re
 import unicodedata
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 
 from blaster import addresses
@@ -29,9 +30,36 @@ class Columns:
     titles: list[str]
     skip: int
 
-    def as_dict(self) -> dict:
-        """For storing; `Columns(**stored)` makes it again."""
-        return asdict(self)
+    def dump(self) -> str:
+        """As JSON, for `load`."""
+        return json.dumps(asdict(self))
+
+
+def load(stored: str) -> Columns:
+    """What `dump` wrote."""
+    return Columns(**json.loads(stored))
+
+
+def corrected(guessed: Columns, uses: list[tuple[str, str]]) -> Columns:
+    """What the user says about each column: (`address` | `field` | `skip`, name of the field). Raises Invalid."""
+    marked = [at for at, (use, _) in enumerate(uses) if use == "address"]
+    if len(marked) != 1:
+        raise Invalid({"columns": "Choose the one column that holds the e-mail addresses."})
+    names: list[str] = []
+    for at, (use, typed) in enumerate(uses):
+        name = slug(typed) if use == "field" else ""
+        if use == "field" and (not name or name == "email" or name in names):
+            raise Invalid({"columns": _wrong_name(at + 1, typed, name)})
+        names.append(name)
+    return replace(guessed, names=names, address=marked[0])
+
+
+def _wrong_name(number: int, typed: str, name: str) -> str:
+    if not name:
+        return f"Column {number} needs a name of letters or digits, or leave it out."
+    if name == "email":
+        return f"Column {number} cannot be called email: that is always the address."
+    return f"Two columns are called {name}. Give column {number} another name, or leave it out."
 
 
 def guess(sample: Records, has_titles: bool | None = None) -> Columns:

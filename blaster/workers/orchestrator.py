@@ -21,6 +21,7 @@ from blaster.queue.leases import Hold
 from blaster.workers import hours, recovery, starting
 from blaster.workers.feeder import Feeder
 from blaster.workers.holds import Holds
+from blaster.workers.importer import Importer
 from blaster.workers.journal import Journal
 from blaster.workers.messages import Messages
 from blaster.workers.pool import Desk, ServerPool
@@ -73,16 +74,17 @@ class Orchestrator:
         self.writer = Writer()
         self.journal = Journal(self.journals, self.owner)
         self.pulse = Pulse(self.settings.lease_seconds)
-        self.messages = Messages(self.settings.secret_key.encode())
+        self.messages = Messages(self.settings.secret_key.encode(), self.settings.public_url)
         self.desk = Desk(self.settings, self.writer, self.journal, self.messages, self.pulse)
         self.feeder = Feeder(self.messages, self.settings.worker_batch, self.settings.loop_delay)
         self._beating = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         self._chores = self._thread("chores", self._recover, self._cancel, self._publish)
         # Not one of them: a million recipients take half a minute, and neither progress nor recovery can wait so long.
         self._staging = self._thread("staging", self._stage)
+        self._importing = self._thread("importing", Importer(self.holds, self.stop).work)
         self.holds.take(self._own_name)
         self.pulse.beat(time.monotonic())
-        for thread in (self.writer, self.feeder, self._beating, self._chores, self._staging):
+        for thread in (self.writer, self.feeder, self._beating, self._chores, self._staging, self._importing):
             thread.start()
         log.info("worker %s started", self.owner)
 
