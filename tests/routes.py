@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from flask import Flask
 from werkzeug.routing import Rule
 
-from blaster import campaigns, db, recipients, servers
+from blaster import attachments, campaigns, db, mail_templates, recipients, servers
+from blaster.lists import work
 from blaster.models.crm_db import Mail
 from blaster.queue import control, staging
 
@@ -38,8 +39,25 @@ ROUTES = {
     "decisions.send_again": OWNED,
     "decisions.count_as_sent": OWNED,
     "decisions.try_again": OWNED,
+    "ledger.show": OWNED,
+    "ledger.export": OWNED,
     "preview.saved": OWNED,
     "preview.unsaved": PERSONAL,
+    "preview.look": PERSONAL,
+    "preview.letter": PERSONAL,
+    "preview.text": PERSONAL,
+    "preview.template": OWNED,
+    "preview.starter": PERSONAL,
+    "campaigns.autosave": OWNED,
+    "test_mail.send": OWNED,
+    "attachments.add": OWNED,
+    "attachments.show": OWNED,
+    "attachments.remove": OWNED,
+    "mail_templates.index": PERSONAL,
+    "mail_templates.new": PERSONAL,
+    "mail_templates.edit": OWNED,
+    "mail_templates.copy": OWNED,
+    "mail_templates.delete": OWNED,
     "recipients.index": PERSONAL,
     "recipients.new": PERSONAL,
     "recipients.show": OWNED,
@@ -47,6 +65,27 @@ ROUTES = {
     "recipients.delete": OWNED,
     "recipients.remove": OWNED,
     "imports.add": OWNED,
+    "list_settings.show": OWNED,
+    "list_settings.add_field": OWNED,
+    "list_settings.rename_field": OWNED,
+    "list_settings.delete_field": OWNED,
+    "list_settings.copy": OWNED,
+    "list_settings.merge": OWNED,
+    "list_settings.at_work": OWNED,
+    "list_settings.go_on": OWNED,
+    "list_settings.export_csv": OWNED,
+    "people.index": PERSONAL,
+    "people.known": PERSONAL,
+    "people.export": PERSONAL,
+    "people.erase": PERSONAL,
+    "people.show": OWNED,
+    "people.edit": OWNED,
+    "people.add": OWNED,
+    "schedule.later": OWNED,
+    "schedule.unschedule": OWNED,
+    "schedule.campaign_hours": OWNED,
+    "schedule.account_hours": OWNED,
+    "settings.profile": PERSONAL,
     "servers.index": PERSONAL,
     "servers.new": PERSONAL,
     "servers.show": OWNED,
@@ -55,6 +94,7 @@ ROUTES = {
     "servers.delete": OWNED,
     "servers.test": OWNED,
     "accounts.new": OWNED,
+    "accounts.caps": OWNED,
     "accounts.edit": OWNED,
     "accounts.switch": OWNED,
     "accounts.delete": OWNED,
@@ -73,6 +113,8 @@ def own(user_id: int, *, started: bool = False) -> dict[str, int]:
     found = recipients.create_list(user_id, "Walruses")
     recipients.import_csv(user_id, found.id, "email\nzoe@example.com\n")
     campaign = campaigns.create_campaign(user_id, name="News", subject="News", text="Hello", list_id=found.id)
+    attachments.add_attachment(user_id, campaign.campaign_id, "menu.txt", b"Soup")
+    (file,) = attachments.list_attachments(user_id, campaign.campaign_id)
     if started:
         stage_until = campaigns.start(user_id, campaign.campaign_id).stage_until
         content = {name: getattr(campaign, name) for name in control.CONTENT}
@@ -86,7 +128,10 @@ def own(user_id: int, *, started: bool = False) -> dict[str, int]:
         "account_id": account.id,
         "list_id": found.id,
         "recipient_id": next(iter(recipients.list_recipients(user_id, found.id))).id,
+        "work_id": work.copy(user_id, found.id, "Copy of Walruses").id,
         "campaign_id": campaign.campaign_id,
+        "attachment_id": file.id,
+        "template_id": mail_templates.create_template(user_id, name="Walrus news").id,
         "mail_id": mail.id if mail else 0,
     }
 
@@ -100,6 +145,6 @@ def rules(app: Flask, *kinds: str) -> Iterator[tuple[Rule, str]]:
 
 def build(app: Flask, rule: Rule, values: dict) -> str:
     """The rule's URL with ids out of `values`."""
-    fixed = {"change": "activate", "filename": "app.css"}
+    fixed = {"change": "activate", "filename": "app.css", "key": "letter"}
     wanted = {name: values.get(name, fixed.get(name)) for name in rule.arguments}
     return app.url_map.bind("localhost").build(rule.endpoint, wanted)

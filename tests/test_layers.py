@@ -19,7 +19,8 @@ MAY_IMPORT = {
     "addresses": {"errors"},
     "literals": set(),
     "sheets": {"addresses", "errors", "mail"},
-    "imports": {"db", "models", "sheets", "errors"},
+    "erased": {"db", "models", "vault"},
+    "imports": {"db", "models", "sheets", "errors", "erased"},
     "drafts": {"addresses", "errors", "mail"},
     "review": {"mail", "errors"},
     "zones": set(),
@@ -34,7 +35,9 @@ MAY_IMPORT = {
     "schema": {"db", "models"},
     "migrations": {"models", "db"},
     "boot": {"config", "db", "vault", "schema"},
-    "tenant": {"config", "db", "models", "mail", "imports"} | PURE - {"supervisor"},
+    "tenant": {"config", "db", "models", "mail", "imports", "erased"} | PURE - {"supervisor"},
+    # What is done to whole lists, on top of the module that owns them.
+    "lists": {"tenant", "db", "models", "mail", "erased", "addresses", "errors"},
     "queue": {"config", "db", "models", "errors", "addresses", "warmup", "windows"},
     "web": None,
     "workers": None,
@@ -50,7 +53,7 @@ ONLY_IN = {
     "concurrent": {"workers", "supervisor"},
     "socket": {"mail/transport.py", "workers/orchestrator.py"},  # the latter for the host's name
     "smtplib": {"mail/transport.py"},
-    "peewee": {"db", "models", "migrations", "schema", "queue", "imports", "tenant"},
+    "peewee": {"db", "models", "migrations", "schema", "queue", "imports", "tenant", "lists"},
     "pymysql": {"db"},
     "sqlite3": {"db"},
 }

@@ -9,15 +9,17 @@ from blaster.db import campaign_db, crm_db
 from blaster.errors import Invalid
 from blaster.models.campaign_db import Campaign, Recipient, RecipientList
 from blaster.models.crm_db import CampaignControl, Mail, Suppression
+from blaster.models.imports import Import
 
 
 @dataclass(frozen=True)
 class Entry:
-    """The address on one list."""
+    """The address on one list. `consent`: the import that brought it, None where it was added by hand."""
 
     recipient: Recipient
     list: RecipientList
     values: dict[str, str]
+    consent: Import | None
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,13 @@ def _entries(user_id: int, key: str) -> list[Entry]:
     with db.session(campaign_db):
         mine = (Recipient.user_id == user_id) & (Recipient.email_key == key)
         rows = list(query.where(mine).order_by(Recipient.id.desc()))
-    return [Entry(row, row.list, recipients.values(row.fields)) for row in rows]
+        imports = _imports(user_id, {row.import_id for row in rows})
+    return [Entry(row, row.list, recipients.values(row.fields), imports.get(row.import_id)) for row in rows]
+
+
+def _imports(user_id: int, ids: set[int | None]) -> dict[int, Import]:
+    mine = (Import.user_id == user_id) & Import.id.in_(list(ids - {None}))
+    return {found.id: found for found in Import.select().where(mine)}
 
 
 def _mails(user_id: int, key: str) -> list[Mail]:
@@ -102,8 +110,21 @@ def as_json(known: Dossier, now: int) -> dict:
 
 
 def _list(entry: Entry) -> dict:
-    row = entry.recipient
-    return {"list": entry.list.name, "address": row.email, "values": entry.values, "added": _instant(row.created_at)}
+    row, consent = entry.recipient, entry.consent
+    return {
+        "list": entry.list.name,
+        "address": row.email,
+        "values": entry.values,
+        "added": _instant(row.created_at),
+        "consent": consent
+        and {
+            "source": consent.consent,
+            "words": consent.consent_words,
+            "date": consent.consent_date,
+            "file": consent.file_name,
+            "imported": _instant(consent.created_at),
+        },
+    }
 
 
 def _mail(mail: Mail) -> dict:

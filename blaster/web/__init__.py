@@ -10,6 +10,7 @@ from blaster.config import Settings
 from blaster.web import (
     accounts,
     admin,
+    attachments,
     auth,
     campaigns,
     dashboard,
@@ -17,13 +18,20 @@ from blaster.web import (
     errors,
     formatting,
     imports,
+    ledger,
+    list_settings,
+    mail_templates,
+    people,
     preview,
     progress,
     recipients,
     review,
+    schedule,
     security,
     servers,
+    test_mail,
 )
+from blaster.web import settings as settings_page
 
 _WITHOUT_DATABASE = {"static", "healthz"}
 
@@ -49,7 +57,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     formatting.register(app)
     errors.register(app)
     pages = (auth, dashboard, campaigns, review, preview, progress, decisions)
+    pages += (ledger, list_settings, people)
     pages += (recipients, imports, servers, accounts, admin)
+    pages += (schedule, settings_page)
+    pages += (mail_templates, attachments, test_mail)
     for module in pages:
         app.register_blueprint(module.bp)
     app.add_url_rule("/healthz", view_func=healthz)

@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from blaster import recipients
+from blaster.lists import work
 from blaster.web import htmx
 from blaster.web.forms import accepted
 from blaster.web.list_forms import ListForm
@@ -45,6 +46,7 @@ def show(list_id: int) -> str:
         more=len(rows) > PAGE,
         search=search,
         after=after,
+        works=work.unfinished(current_user.id, list_id),
     )
 
 
