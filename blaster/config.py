@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
@@ -26,6 +27,7 @@ class Settings:
     vault_keys: tuple[str, ...] = field(repr=False)
     host: str = "127.0.0.1"
     port: int = 8025
+    public_url: str = ""  # where people reach this installation: the links in mails begin with it
     secure_cookies: bool = False
     workers: int = 2
     migration_batch: int = 10_000  # guide: Migration Batch 10,000
@@ -59,6 +61,7 @@ def load(env: Mapping[str, str] | None = None) -> Settings:
         secret_key=_secret(env, "SECRET_KEY", data_dir / "secret.key"),
         vault_keys=tuple(_secret(env, "VAULT_KEYS", data_dir / "vault.key", _new_vault_key).split()),
         workers=int(env.get("BLASTER_WORKERS") or os.cpu_count() or 2),
+        public_url=_web_address(env, "public_url"),
         **{name: _read(env, name) for name in _PLAIN if env.get(_variable(name))},
     )
 
@@ -83,6 +86,17 @@ def _read(env: Mapping[str, str], name: str):
         return kind(text)
     except (KeyError, ValueError) as error:
         raise ConfigError(f"{_variable(name)}={text!r} is not a {kind.__name__}") from error
+
+
+def _web_address(env: Mapping[str, str], name: str) -> str:
+    """`https://host/path` without a slash at its end, http only on this computer; empty where it is not set."""
+    text = (env.get(_variable(name)) or "").strip().rstrip("/")
+    parts = urlsplit(text)
+    is_here = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    right = parts.hostname and parts.scheme in (("https", "http") if is_here else ("https",))
+    if text and (not right or parts.query or parts.fragment or parts.username or not text.isascii() or " " in text):
+        raise ConfigError(f"{_variable(name)}={text!r} is not a web address; it looks like https://mail.example.com")
+    return text
 
 
 def _secret(env: Mapping[str, str], name: str, path: Path, make=secrets.token_urlsafe) -> str:

@@ -35,6 +35,7 @@ def environment(data_dir, campaign_url: str = "", crm_url: str = "") -> dict[str
         "BLASTER_DATA_DIR": str(data_dir),
         "BLASTER_CAMPAIGN_URL": campaign_url,
         "BLASTER_CRM_URL": crm_url,
+        "BLASTER_PUBLIC_URL": "http://127.0.0.1:8025",
         "BLASTER_SECRET_KEY": "a secret key for the tests only, 0123456789",
     }
 

@@ -6,20 +6,20 @@ email.message costs about 2 ms a mail, a skeleton with slots about 10 µs: the l
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from blaster.mail import headers, plain_text
-from blaster.mail.merge import Fields, Merge, MergeError, compile_text
+from blaster.mail import footer, headers, plain_text, unsubscribe
+from blaster.mail.merge import Fields, LimitError, Merge, MergeError, compile_text
 from blaster.mail.quoted_printable import Body, with_lf
 
 OWN_HEADERS = frozenset(
     "date from to cc bcc sender subject message-id reply-to return-path mime-version content-type "
-    "content-transfer-encoding".split()
+    "content-transfer-encoding list-unsubscribe list-unsubscribe-post".split()
 )
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
-_META_CHARSET = re.compile(r"<meta\b[^>]*\bcharset\s*=[^>]*>", re.IGNORECASE)
+_META = re.compile(r"<meta\b[^<>]*+>", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,25 @@ class Content:
     reply_to: str
     html: str
     text: str
+    organisation: str = ""
+    postal_address: str = ""
 
 
 def compile_message(
-    content: Content, *, message_key: bytes, extra_headers: Iterable[tuple[str, str]] = ()
+    content: Content, *, message_key: bytes, public_url: str = "", extra_headers: Iterable[tuple[str, str]] = ()
 ) -> "Skeleton":
     """Compile a campaign; raises MergeError for what its author must correct.
 
-    extra_headers: (name, value), the value may have merge tags. message_key: signs the Message-IDs.
+    extra_headers: (name, value), the value may have merge tags. message_key: signs the Message-IDs, and the links that
+    unsubscribe. public_url: where those lead; without it there are no such links and no footer.
     """
-    return Skeleton(content, message_key, tuple(extra_headers))
+    return Skeleton(_with_footer(content) if public_url else content, message_key, public_url, tuple(extra_headers))
+
+
+def _with_footer(content: Content) -> Content:
+    who = (content.organisation, content.postal_address)
+    html, text = content.html, content.text  # a part that is made of the other gets its footer with it
+    return replace(content, html=html and footer.to_html(html, *who), text=text and footer.to_text(text, *who))
 
 
 def message_id(row_id: int, campaign_id: int, domain: str, message_key: bytes) -> str:
@@ -58,9 +67,13 @@ def message_id(row_id: int, campaign_id: int, domain: str, message_key: bytes) -
 class Skeleton:
     """A compiled campaign. Threads may share it."""
 
-    def __init__(self, content: Content, message_key: bytes, extra_headers: tuple[tuple[str, str], ...]):
+    def __init__(self, content: Content, message_key: bytes, public_url: str, extra_headers: tuple):
         self._content = content
         self._message_key = message_key
+        self._links = (
+            unsubscribe.Links(message_key, public_url, content.user_id, content.campaign_id) if public_url else None
+        )
+        self._sender_fields = footer.values(content.organisation, content.postal_address)
         self._subject = _header_merge("subject", content.subject)
         self._sender_name = _header_merge("sender name", content.sender_name)
         self._extras = [(_checked_name(name), _header_merge(name, value)) for name, value in extra_headers]
@@ -80,14 +93,18 @@ class Skeleton:
         """
         from_line, domain = self._from(self.sender(from_address), fields)
         identity = message_id(row_id, self._content.campaign_id, domain, self._message_key)
+        leave = ""
+        if self._links:
+            url = self._links.url(row_id)
+            fields, leave = {**fields, **self._sender_fields, unsubscribe.FIELD: url}, unsubscribe.headers(url)
         head = (
             f"Date: {self._date_at(now)}\r\n{from_line}"
             f"{_address_line('To', fields.get('name') or '', email)}"
-            f"{headers.text_header('Subject', self._subject.render(fields))}"
-            f"Message-ID: <{identity}>\r\n{self._reply_to}"
+            f"{_text_line('Subject', self._subject.render(fields))}"
+            f"Message-ID: <{identity}>\r\n{self._reply_to}{leave}"
         )
         for name, value in self._extras:
-            head += headers.text_header(name, value.render(fields), encode_long=False)
+            head += _text_line(name, value.render(fields), encode_long=False)
         pieces = [head.encode()]
         for body in self._bodies:
             body.add_to(pieces, fields)
@@ -121,6 +138,13 @@ def _address_line(name: str, display_name: str, address: str) -> str:
         raise MergeError(f"{name}: {error}") from None
 
 
+def _text_line(name: str, text: str, encode_long: bool = True) -> str:
+    try:
+        return headers.text_header(name, text, encode_long=encode_long)
+    except ValueError as error:
+        raise LimitError(f"{name}: {error}") from None
+
+
 def _header_merge(what: str, source: str) -> Merge:
     if _CONTROLS.search(source):
         raise MergeError(f"{what}: line breaks and control characters are not possible here")
@@ -141,7 +165,7 @@ def _bodies(content: Content) -> list[Body]:
     boundary = f"=_{content.campaign_id}"
     mime = f'MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'.encode()
     mark = f"--{boundary}\r\n".encode()
-    html = _META_CHARSET.sub("", content.html)
+    html = _META.sub(lambda meta: "" if "charset" in meta[0].lower() else meta[0], content.html)
     return [
         _body(content.text or plain_text.from_html(content.html), "plain", mime + mark),
         _body(html, "html", mark, f"--{boundary}--\r\n".encode()),

@@ -5,14 +5,15 @@ import threading
 from blaster import db
 from blaster.db import crm_db
 from blaster.mail.compile import Content, Skeleton, compile_message
+from blaster.mail.merge import MergeError
 from blaster.models.crm_db import CampaignContent
 
 
 class Messages:
     """Compiles each campaign once per process; the content is frozen, so nothing is ever stale."""
 
-    def __init__(self, message_key: bytes):
-        self._key = message_key
+    def __init__(self, message_key: bytes, public_url: str):
+        self._key, self._public_url = message_key, public_url
         self._skeletons: dict[int, Skeleton] = {}
         self._lock = threading.Lock()
 
@@ -20,7 +21,13 @@ class Messages:
         """Make `get` ready for this campaign; reads the database."""
         with self._lock:
             if campaign_id not in self._skeletons:
-                self._skeletons[campaign_id] = compile_message(_content(campaign_id), message_key=self._key)
+                self._skeletons[campaign_id] = self._compile(_content(campaign_id))
+
+    def _compile(self, content: Content) -> Skeleton:
+        if content.postal_address and not self._public_url:
+            # Started by pages that know it: rather no mail than one that nobody can unsubscribe from.
+            raise MergeError("BLASTER_PUBLIC_URL is not set for the workers.")
+        return compile_message(content, message_key=self._key, public_url=self._public_url)
 
     def get(self, campaign_id: int) -> Skeleton:
         """The compiled message of a loaded campaign."""
@@ -37,4 +44,5 @@ def _content(campaign_id: int) -> Content:
     with db.session(crm_db):
         row = CampaignContent.get_by_id(campaign_id)
     names = ("campaign_id", "user_id", "list_id", "subject", "sender_name", "sender_email", "reply_to")
+    names += ("organisation", "postal_address")
     return Content(**{name: getattr(row, name) for name in names}, html=row.html or "", text=row.text or "")
