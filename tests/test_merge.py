@@ -61,7 +61,7 @@ def test_a_value_is_never_read_as_a_template():
         ("{{ name | safe }}", 1),
         ("x\n{{ a b }}", 2),
         ("{% if name %}", 0),
-        ("{{ }}", 0),
+        ("{{ }}", 1),
     ],
 )
 def test_it_names_the_line_of_a_mistake(source, line):

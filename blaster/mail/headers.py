@@ -11,6 +11,7 @@ from blaster.mail.idn import ascii_domain
 LINE = 76  # characters of a line that holds an encoded word, RFC 2047 section 2; we keep all lines to it
 WORD = 75  # characters of one encoded word
 FRAME = len("=?utf-8?q??=")
+LONGEST = 1_000  # characters; nobody reads a longer subject, and a server may refuse it
 LONG = 60  # a raw word or phrase beyond this is encoded, because encoded words can be cut
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -32,10 +33,15 @@ def clean(text: str) -> str:
 
 
 def text_header(name: str, text: str, *, encode_long: bool = True) -> str:
-    """An unstructured header line with its CRLF. encode_long=False leaves long words, such as URLs, as they are."""
+    """An unstructured header line with its CRLF. encode_long=False leaves long words, such as URLs, as they are.
+
+    Raises ValueError for a text beyond all measure.
+    """
     text = clean(text)
     if len(name) + len(text) < LINE - 1 and text.isascii() and "=?" not in text:
         return f"{name}: {text}\r\n"
+    if len(text) > LONGEST:
+        raise ValueError(f"longer than {LONGEST:,} characters")
     words = text.split(" ")
     to_encode = [i for i, word in enumerate(words) if _must_encode(word) or (encode_long and len(word) > LONG)]
     if not to_encode:
@@ -54,6 +60,8 @@ def address_header(name: str, display_name: str, address: str) -> str:
     if not phrase:
         return f"{name}: {address}\r\n"
     bracketed = [f"<{address}>"]
+    if len(phrase) > LONGEST:
+        raise ValueError(f"the name is longer than {LONGEST:,} characters")
     if len(phrase) > LONG or _must_encode(phrase):
         return _folded(name, [], phrase, bracketed)
     if _ATOMS.fullmatch(phrase):

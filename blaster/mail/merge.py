@@ -4,27 +4,21 @@ A text with plain tags only (`{{ city | default: "your town" }}`) is cut into pi
 python-liquid as one piece, with limits. Never Jinja for texts of users: its sandbox does not limit memory.
 """
 
-import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import methodcaller
 
-import liquid
-from liquid.builtin.filters.array import join
-from liquid.builtin.filters.string import replace, slice_
-from liquid.exceptions import FilterError, LiquidError
-from liquid.filter import with_environment
+from liquid.exceptions import LiquidError, ResourceLimitError
 from markupsafe import Markup
+
+from blaster.mail import sandbox
 
 Fields = Mapping[str, str]
 Slot = Callable[[Fields], str]
 
-OUTPUT_LIMIT = 1_000_000  # octets that one rendered body may have
-FILTERS = """abs append at_least at_most capitalize ceil date default divided_by downcase escape escape_once first floor
-    join last lstrip minus modulo newline_to_br plus prepend remove remove_first remove_last replace round rstrip size
-    slice split strip strip_newlines times truncate truncatewords upcase url_decode url_encode""".split()
-TAGS_LEFT_OUT = ("include", "render", "tablerow")
+SLOTS = 10_000  # plain tags of a text
 # Words that python-liquid reads as values or operators, not as names of fields.
 KEYWORDS = frozenset("and blank contains else empty false if in nil none not null or true with".split())
 
@@ -42,6 +36,10 @@ class MergeError(Exception):
         super().__init__(f"line {line}: {message}" if line else message)
         self.message = message
         self.line = line
+
+
+class LimitError(MergeError):
+    """It would take too much time or memory, and so it will for the next recipient."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +70,8 @@ def compile_text(source: str, *, html: bool) -> Merge:
     statics, names, filters = pieces[::5], pieces[1::5], pieces[2::5]
     if any(_LIQUID.search(static) for static in statics) or not KEYWORDS.isdisjoint(names):
         return _compile_liquid(source, html)
+    if len(names) > SLOTS:
+        raise LimitError(f"there are more than {SLOTS:,} tags")
     slots = tuple(_slot(name, _steps(written, html), html) for name, written in zip(names, filters, strict=True))
     return Merge(tuple(statics), slots, frozenset(names))
 
@@ -104,71 +104,30 @@ def _escaped(text: str) -> str:
 
 
 def _compile_liquid(source: str, html: bool) -> Merge:
-    try:
-        template = _environment(html).from_string(source)
+    with _troubles():
+        template = sandbox.template(source, html)
         analysis = template.analyze()
-    except LiquidError as error:
-        raise _merge_error(error) from None
     for name, places in analysis.filters.items():
-        if name not in FILTERS:
+        if name not in sandbox.FILTERS:
             raise MergeError(f"unknown filter '{name}'", places[0].line_col(source)[0])
 
     def render(fields: Fields) -> str:
-        try:
+        with _troubles():
             return template.render(fields)
-        except LiquidError as error:
-            raise _merge_error(error) from None
-        except (ArithmeticError, ValueError, TypeError, RecursionError) as error:
-            # What the library lets through: numbers of thousands of digits, ranges of 10^30, dates that are none.
-            raise MergeError(f"cannot be computed: {error}") from None
 
     return Merge(("", ""), (render,), frozenset(analysis.globals))
 
 
-def _merge_error(error: LiquidError) -> MergeError:
-    context = error.context()
-    return MergeError(str(error.message), context[0] if context else 0)
-
-
-@functools.cache
-def _environment(html: bool) -> "Environment":
-    return Environment(autoescape=html, strict_filters=True)
-
-
-class Environment(liquid.Environment):
-    """Liquid within limits: no template can take more than about a megabyte or ten thousand steps of a loop."""
-
-    context_depth_limit = 20
-    loop_iteration_limit = 10_000
-    local_namespace_limit = 200_000
-    output_stream_limit = OUTPUT_LIMIT
-
-    def setup_tags_and_filters(self, *, extra: bool = False) -> None:
-        super().setup_tags_and_filters(extra=extra)
-        for name in TAGS_LEFT_OUT:
-            del self.tags[name]
-        bounded = {"replace": _bounded_replace, "join": _bounded_join, "slice": _slice_of_text}
-        self.filters = {name: bounded.get(name, self.filters[name]) for name in FILTERS}
-
-
-def _bounded_replace(value: object, old: object, new: object = "") -> str:
-    """Chained replaces grow a text exponentially, and no limit of the library counts what a filter makes."""
-    text = str(value)
-    _check(len(text) + text.count(str(old)) * len(str(new)))
-    return replace(value, old, new)
-
-
-@with_environment
-def _bounded_join(value: object, separator: object = " ", *, environment: liquid.Environment) -> str:
-    if isinstance(value, (list, range)):
-        _check(len(value) * (10 + len(str(separator))))
-    return join(value, separator, environment=environment)
-
-
-def _slice_of_text(value: object, start: object, length: object = 1) -> str:
-    return slice_(str(value), start, length)
-
-
-def _check(size: int) -> None:
-    if size > OUTPUT_LIMIT:
-        raise FilterError("the text gets too long", token=None)
+@contextmanager
+def _troubles() -> Iterator[None]:
+    try:
+        yield
+    except LiquidError as error:
+        context = error.context()
+        kind = LimitError if isinstance(error, ResourceLimitError) else MergeError
+        raise kind(str(error.message), context[0] if context else 0) from None
+    except RecursionError:
+        raise LimitError("too many things within each other") from None
+    except (ArithmeticError, ValueError, TypeError, OSError) as error:
+        # What the library lets through: numbers of thousands of digits, dates that are none.
+        raise MergeError(f"cannot be computed: {error}") from None

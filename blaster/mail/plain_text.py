@@ -1,7 +1,8 @@
 """The text part of a mail whose author wrote HTML only."""
 
 import re
-from html.parser import HTMLParser
+
+from blaster.mail import markup
 
 PARAGRAPHS = frozenset(
     "address blockquote div dl fieldset footer form h1 h2 h3 h4 h5 h6 header p pre section table ul ol".split()
@@ -9,37 +10,41 @@ PARAGRAPHS = frozenset(
 LINES = frozenset("br dd dt li tr".split())
 SILENT = frozenset("head script style template title".split())
 
-_LIQUID = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
-_MARK = re.compile("\ue000(\\d+)\ue001")
 _BLANKS = re.compile(r"[ \t\r\n\f]+")
 _EMPTY_LINES = re.compile(r"\n{3,}")
 
 
 def from_html(html: str) -> str:
     """The text of an HTML body with its links as `text <url>`. Merge tags stay as they are."""
-    tags = _LIQUID.findall(html)
-    numbers = iter(range(len(tags)))
-    # An HTML parser must not see the tags: there are quotes and comparisons in them.
+    # There are quotes and comparisons in merge tags, which are not HTML's.
+    masked, tags = markup.mask(html)
     reader = _Reader()
-    reader.feed(_LIQUID.sub(lambda _: f"\ue000{next(numbers)}\ue001", html))
-    reader.close()
-    return _MARK.sub(lambda mark: tags[int(mark[1])], reader.text())
+    for token in markup.tokens(masked):
+        reader.take(token)
+    return markup.unmask(reader.text(), tags)
 
 
-class _Reader(HTMLParser):
+class _Reader:
     def __init__(self):
-        super().__init__(convert_charrefs=True)
         self._pieces: list[str] = []
         self._silent = 0
         self._preformatted = 0
-        self._links: list[tuple[str, int]] = []
+        self._link: tuple[str, int] | None = None  # its target, and where its text begins
 
     def text(self) -> str:
+        self._end_link()
         lines = (line.rstrip(" ") for line in "".join(self._pieces).split("\n"))
         return _EMPTY_LINES.sub("\n\n", "\n".join(lines)).strip("\n") + "\n"
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        attributes = dict(attrs)
+    def take(self, token: markup.Token) -> None:
+        if token.kind == "text":
+            self._add(markup.text(token.source))
+        elif token.kind == "open":
+            self._open(token.name, markup.attributes(token.source))
+        else:
+            self._close(token.name)
+
+    def _open(self, tag: str, attributes: dict[str, str]) -> None:
         self._break(tag)
         self._silent += tag in SILENT
         self._preformatted += tag == "pre"
@@ -50,18 +55,19 @@ class _Reader(HTMLParser):
         elif tag in ("td", "th") and not self._at_line_start():
             self._pieces.append(" ")
         elif tag == "img":
-            self.handle_data(attributes.get("alt") or "")
+            self._add(attributes.get("alt", ""))
         elif tag == "a":
-            self._links.append((attributes.get("href") or "", len(self._pieces)))
+            self._end_link()
+            self._link = (attributes.get("href", ""), len(self._pieces))
 
-    def handle_endtag(self, tag: str) -> None:
+    def _close(self, tag: str) -> None:
         self._silent -= tag in SILENT and self._silent > 0
         self._preformatted -= tag == "pre" and self._preformatted > 0
-        if tag == "a" and self._links:
-            self._end_link(*self._links.pop())
+        if tag == "a":
+            self._end_link()
         self._break(tag)
 
-    def handle_data(self, data: str) -> None:
+    def _add(self, data: str) -> None:
         if self._silent:
             return
         if not self._preformatted:
@@ -80,7 +86,10 @@ class _Reader(HTMLParser):
     def _at_line_start(self) -> bool:
         return not self._pieces or self._pieces[-1].endswith("\n")
 
-    def _end_link(self, href: str, start: int) -> None:
+    def _end_link(self) -> None:
+        if self._link is None:
+            return
+        (href, start), self._link = self._link, None
         target = href.strip().removeprefix("mailto:")
         shown = "".join(self._pieces[start:]).strip()
         if not target or target.startswith("#") or target == shown:

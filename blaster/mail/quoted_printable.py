@@ -4,7 +4,8 @@ import binascii
 import re
 from dataclasses import dataclass
 
-from blaster.mail.merge import Fields, Merge, Slot
+from blaster.mail.merge import Fields, LimitError, Merge, Slot
+from blaster.mail.sandbox import OUTPUT_LIMIT
 
 SOFT_BREAK = b"=\r\n"
 LINE = 76
@@ -42,19 +43,20 @@ class Body:
     def add_to(self, pieces: list[bytes], fields: Fields) -> None:
         """Append the body for one recipient."""
         pieces.append(self.start)
+        room = OUTPUT_LIMIT
         for slot, static in self.rest:
             value = slot(fields)
-            if value:
-                pieces += (_encoded_value(value), SOFT_BREAK)
+            if len(value) < LINE and value.isascii() and value.isprintable() and "=" not in value:
+                if value:
+                    pieces += (value.encode(), SOFT_BREAK)
+            else:
+                room -= len(value)
+                if room < 0:
+                    raise LimitError(f"a text gets longer than {OUTPUT_LIMIT:,} characters")
+                pieces += (encode(with_lf(value)), SOFT_BREAK)
             pieces.append(static)
 
 
 def _before_slot(encoded: bytes) -> bytes:
     """A slot begins a line of its own, and ends it, so that the length of a value moves nothing around it."""
     return encoded if not encoded or encoded.endswith(b"\r\n") else encoded + SOFT_BREAK
-
-
-def _encoded_value(value: str) -> bytes:
-    if len(value) < LINE and value.isascii() and value.isprintable() and "=" not in value:
-        return value.encode()
-    return encode(with_lf(value))
