@@ -1,3 +1,5 @@
+from urllib.parse import urlencode
+
 import pytest
 
 from blaster import db, servers
@@ -175,3 +177,59 @@ def test_it_says_that_nobody_listens(alice):
     server = add_server(alice.user_id, host="127.0.0.1", port=free_port(), encryption="none")
     answer = alice.post(f"/servers/{server.id}/test", htmx=True)
     assert "does not accept the connection" in answer.text
+
+
+def test_a_provider_fills_the_form_in(alice):
+    page = alice.get("/servers/new").text
+    assert 'href="/servers/new?preset=google-workspace"' in page
+    page = alice.get("/servers/new?preset=microsoft-365").text
+    for piece in ('value="smtp.office365.com"', 'value="587"', 'value="3"', "Microsoft ends passwords for SMTP"):
+        assert piece in page
+    assert "forbids newsletters" in alice.get("/servers/new?preset=zoho").text
+    assert alice.get("/servers/new?preset=unheard-of").status_code == 200
+
+
+def test_accounts_start_below_what_the_provider_publishes(alice):
+    alice.post(
+        "/servers/new", SERVER | {"host": "smtp.gmail.com", "port": "465", "encryption": "tls", "preset": "gmail"}
+    )
+    (server,) = servers.list_servers(alice.user_id)
+    page = alice.get(f"/servers/{server.id}/accounts/new").text
+    assert 'value="400"' in page and "about 500 a day" in page and "Sign in with Google" in page
+    too_much = ACCOUNT | {"auth": "password", "daily_limit": "501"}
+    assert (
+        "501 a day is more than Gmail publishes" in alice.get(f"/servers/{server.id}/caps?{urlencode(too_much)}").text
+    )
+    alice.post(f"/servers/{server.id}/accounts/new", too_much)
+    assert "501 a day is more than Gmail publishes" in alice.get(f"/servers/{server.id}").text
+    (account,) = servers.list_accounts(alice.user_id)
+    assert "501 a day is more than Gmail publishes" in alice.get(f"/accounts/{account.id}/edit").text
+
+
+@pytest.mark.parametrize("limits", ["", "hourly_limit=x&daily_limit=900", "daily_limit=900"])
+def test_limits_that_are_half_typed_say_nothing(alice, limits):
+    server = add_server(alice.user_id, host="smtp.gmail.com")
+    assert "is more than" not in alice.get(f"/servers/{server.id}/caps?{limits}").text
+
+
+def test_a_mailbox_address_over_a_foreign_server_is_refused(alice):
+    server = add_server(alice.user_id)
+    answer = alice.post(f"/servers/{server.id}/accounts/new", ACCOUNT | {"email": "zoe@gmail.com"})
+    assert answer.status_code == 422
+    assert "accepted only through Gmail" in answer.text
+    answer = alice.post(f"/servers/{server.id}/accounts/new", ACCOUNT | {"from_domains": "shop.example.org, yahoo.com"})
+    assert answer.status_code == 422 and "accepted only through Yahoo Mail" in answer.text
+    assert servers.list_accounts(alice.user_id) == []
+
+
+def test_a_warm_up_plan_is_kept_and_shown(alice):
+    server = add_server(alice.user_id)
+    plan = {"warmup_start": "20", "warmup_from": "2026-11-01", "from_domains": "example.org"}
+    alice.post(f"/servers/{server.id}/accounts/new", ACCOUNT | plan)
+    (account,) = servers.list_accounts(alice.user_id)
+    assert (account.warmup_start, account.warmup_from, account.from_domains) == (20, 1793491200000, "example.org")
+    page = alice.get(f"/accounts/{account.id}/edit").text
+    assert 'value="2026-11-01"' in page and "Warm-up plan" in page and 'value="example.org"' in page
+    assert alice.post(f"/accounts/{account.id}/edit", ACCOUNT | {"warmup_from": "soon"}).status_code == 422
+    alice.post(f"/accounts/{account.id}/edit", ACCOUNT | {"warmup_start": ""})
+    assert servers.get_account(alice.user_id, account.id).warmup_start == 0

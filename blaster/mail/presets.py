@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
+from urllib.parse import urlsplit
 
 FILE = Path(__file__).with_name("presets.toml")
 
@@ -59,6 +60,11 @@ class Preset:
     def consent(self) -> str:
         """`google` or `microsoft` where accounts may sign in by consent instead of a password; else empty."""
         return next((kind for kind in self.auth if kind in ("google", "microsoft")), "")
+
+    @property
+    def source_host(self) -> str:
+        """Where its figures are from, in short."""
+        return urlsplit(self.source).hostname.removeprefix("www.")
 
     def serves(self, host: str) -> bool:
         """Is this the provider behind a server of that name?"""

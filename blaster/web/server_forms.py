@@ -1,9 +1,13 @@
 """The forms of SMTP servers and accounts. What is valid is decided by `blaster.servers`."""
 
-from wtforms import PasswordField, SelectField, StringField
+from datetime import UTC, datetime
+
+from wtforms import DateField, HiddenField, PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
+from blaster.mail.presets import Preset
+from blaster.models.crm_db import SmtpAccount
 from blaster.web.forms import Form, NumberField
 
 _ENCRYPTIONS = [
@@ -11,6 +15,13 @@ _ENCRYPTIONS = [
     SelectChoice("tls", "TLS (usual on port 465)"),
     SelectChoice("none", "None (only on a network you trust)"),
 ]
+
+
+_SIGN_INS = {
+    "google": "Sign in with Google",
+    "microsoft": "Sign in with Microsoft",
+    "password": "Login and password",
+}
 
 
 class ServerForm(Form):
@@ -21,13 +32,63 @@ class ServerForm(Form):
     port = NumberField("Port", [InputRequired("Enter a port, usually 587 or 465.")], default=587)
     encryption = SelectField("Encryption", choices=_ENCRYPTIONS, default="starttls")
     max_connections = NumberField("Connections at once", [InputRequired("Enter a number, for example 10.")], default=10)
+    preset = HiddenField()
+
+
+def from_preset(preset: Preset) -> dict:
+    """What a preset fills in."""
+    return {
+        "name": preset.name,
+        "host": preset.host,
+        "port": preset.port,
+        "encryption": preset.encryption,
+        "max_connections": preset.connections,
+        "preset": preset.key,
+    }
+
+
+class _Day(StringField):
+    """A date input whose text is judged by the tenant module."""
+
+    widget = DateField.widget
 
 
 class AccountForm(Form):
     """Fields of `servers.add_account`; the stored password never comes back to a page."""
 
     email = StringField("From address", [InputRequired("Enter the address that this account sends from.")])
+    auth = SelectField("Sign-in", default="password")
     login = StringField("Login")
     password = PasswordField("Password")
     hourly_limit = NumberField("Hourly limit", [InputRequired("Enter a number, for example 50.")], default=50)
     daily_limit = NumberField("Daily limit", [InputRequired("Enter a number, for example 500.")], default=500)
+    warmup_start = NumberField("Mails on the first day")
+    warmup_from = _Day("First day")
+    from_domains = StringField("May also send from")
+
+    def offer(self, *sign_ins: str) -> None:
+        """Let the user choose between these: password, google, microsoft."""
+        self.auth.choices = [(kind, words) for kind, words in _SIGN_INS.items() if kind in sign_ins]
+
+
+def of_account(account: SmtpAccount) -> dict:
+    """The form's values for an account."""
+    plan = account.warmup_start and datetime.fromtimestamp(account.warmup_from / 1000, UTC).date().isoformat()
+    return {
+        "email": account.email,
+        "auth": account.auth,
+        "login": account.login,
+        "hourly_limit": str(account.hourly_limit),  # a 0 would be taken for nothing
+        "daily_limit": str(account.daily_limit),
+        "warmup_start": account.warmup_start or "",
+        "warmup_from": plan or "",
+        "from_domains": account.from_domains,
+    }
+
+
+def for_new_account(preset: Preset | None) -> dict:
+    """What a preset fills in; without one the form has its own figures."""
+    if preset is None:
+        return {}
+    limits = {"hourly_limit": preset.start_hourly, "daily_limit": preset.start_daily}
+    return limits | {"login": preset.login, "auth": preset.consent or "password"}

@@ -1,15 +1,16 @@
 """SMTP servers of a user."""
 
-from flask import Blueprint, flash, render_template, url_for
+from flask import Blueprint, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from blaster import servers
+from blaster import db, servers, warmup
+from blaster.mail import presets
 from blaster.models.crm_db import SmtpServer
 from blaster.queue import health
 from blaster.web import connection, htmx, supply
 from blaster.web.forms import accepted
-from blaster.web.server_forms import ServerForm
+from blaster.web.server_forms import ServerForm, from_preset
 
 bp = Blueprint("servers", __name__, url_prefix="/servers")
 
@@ -27,19 +28,33 @@ def index() -> str:
 
 @bp.route("/new", methods=["GET", "POST"])
 def new() -> ResponseReturnValue:
-    """Add a server; its accounts come next."""
-    form = ServerForm()
+    """Add a server, filled in for a provider by `?preset=`; its accounts come next."""
+    form = ServerForm(data=from_preset(chosen) if (chosen := _chosen()) else None)
     if server := accepted(form, lambda: servers.add_server(current_user.id, **form.data)):
         flash("Server added. Now add an account that sends through it.", "success")
         return htmx.redirect(url_for(".show", server_id=server.id))
-    return htmx.form_page("servers/edit.html", "servers/_form.html", form, server=None)
+    gallery = presets.all_presets().values()
+    return htmx.form_page("servers/edit.html", "servers/_form.html", form, server=None, preset=chosen, presets=gallery)
+
+
+def _chosen() -> presets.Preset | None:
+    """The preset that the page was opened with, or the one in the form that was sent."""
+    return presets.all_presets().get(request.values.get("preset", ""))
 
 
 @bp.get("/<int:server_id>")
 def show(server_id: int) -> str:
     """One server with its accounts."""
     server = servers.get_server(current_user.id, server_id)
-    return render_template("servers/show.html", server=server, lines=supply.lines(current_user.id, server_id))
+    lines = supply.lines(current_user.id, server_id)
+    now = db.now(db.crm_db)
+    return render_template(
+        "servers/show.html",
+        server=server,
+        lines=lines,
+        preset=presets.of_server(server.preset, server.host),
+        warming={line.account.id: warmup.progress(line.account, now) for line in lines},
+    )
 
 
 @bp.route("/<int:server_id>/edit", methods=["GET", "POST"])
@@ -51,7 +66,8 @@ def edit(server_id: int) -> ResponseReturnValue:
         _forgive(server)
         flash("Server saved.", "success")
         return htmx.redirect(url_for(".show", server_id=server_id))
-    return htmx.form_page("servers/edit.html", "servers/_form.html", form, server=server)
+    preset = presets.of_server(server.preset, server.host)
+    return htmx.form_page("servers/edit.html", "servers/_form.html", form, server=server, preset=preset)
 
 
 def _forgive(server: SmtpServer) -> None:
