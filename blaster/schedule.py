@@ -9,6 +9,7 @@ from blaster.errors import Conflict, Invalid, NotFound
 from blaster.models.campaign_db import Campaign, CampaignStatus
 from blaster.windows import Windows
 
+FARTHEST = 2 * 366 * 24 * 60 * 60_000
 GRACE = 60 * 60_000  # a start later than this is not what its owner meant: people may be asleep by now
 
 
@@ -29,8 +30,11 @@ def schedule(user_id: int, campaign_id: int, wall: str, zone: str) -> str:
     start_at, odd = _instant(wall, zone)
 
     def work():
-        if start_at <= db.now(campaign_db):
+        now = db.now(campaign_db)
+        if start_at <= now:
             raise Invalid({"start_at": "That time has passed. Choose a later one, or start at once."})
+        if start_at > now + FARTHEST:
+            raise Invalid({"start_at": "Choose a time within the next two years."})
         _lock(user_id, campaign_id, ("draft", "scheduled"), "This campaign was started already.")
         _update(campaign_id, status="scheduled", start_at=start_at, start_zone=zone, note="")
 

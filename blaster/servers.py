@@ -236,6 +236,11 @@ def set_account_active(user_id: int, account_id: int, active: bool) -> None:
     _update(SmtpAccount, user_id, account_id, is_active=active)
 
 
+def set_windows(user_id: int, account_id: int, send_windows: str | None) -> None:
+    """The account's sending hours, as `windows.store` writes them; workers know within seconds. Raises NotFound."""
+    _update(SmtpAccount, user_id, account_id, send_windows=send_windows)
+
+
 def delete_account(user_id: int, account_id: int) -> None:
     """What the account sent stays recorded; what it held goes back to pending. Raises NotFound."""
 

@@ -5,7 +5,7 @@ import secrets
 from peewee import IntegrityError
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from blaster import addresses, db
+from blaster import addresses, db, zones
 from blaster.db import campaign_db
 from blaster.errors import Invalid, NotFound
 from blaster.models.campaign_db import User
@@ -81,6 +81,13 @@ def authenticate(email: str, password: str) -> User | None:
     user = by_email(email)
     right = check_password_hash(user.password_hash if user else _NOBODY, password)
     return user if user and right and user.is_active else None
+
+
+def edit_profile(user_id: int, *, name: str, time_zone: str) -> None:
+    """What the user is called, and the zone of the times that pages show. Raises Invalid, NotFound."""
+    if not zones.is_known(time_zone):
+        raise Invalid({"time_zone": "Choose a time zone of the list."})
+    _update(user_id, name=name.strip()[:120], time_zone=time_zone)
 
 
 def set_password(user_id: int, password: str) -> None:

@@ -13,7 +13,7 @@ bp = Blueprint("dashboard", __name__)
 
 SHOWN = 8
 # Seconds between two looks; a state that is not here has ended or not begun.
-REFRESH = {"staging": 2, "running": 2, "cancelling": 2, "waiting": 10, "paused": 10}
+REFRESH = {"scheduled": 10, "staging": 2, "running": 2, "cancelling": 2, "waiting": 10, "paused": 10}
 
 
 @bp.get("/")
@@ -36,9 +36,12 @@ def recent() -> ResponseReturnValue:
 def _campaigns() -> dict:
     total = supply.total(supply.lines(current_user.id))
     found = campaigns.list_campaigns(current_user.id)
-    shown = [(campaign, supply.shown_state(campaign.status, total)) for campaign in found[:SHOWN]]
-    open_ones = [campaign.status for campaign in found if campaign.status.status in REFRESH]
+    shown = [(campaign, supply.shown_state(campaign, total)) for campaign in found[:SHOWN]]
+    watched = [campaign for campaign in found if campaign.status.status in REFRESH]
+    open_ones = [campaign.status for campaign in watched if campaign.status.status != "scheduled"]
+    states = [supply.shown_state(campaign, total) for campaign in watched]
     view = {
+        "overdue": [campaign for campaign, state in zip(watched, states, strict=True) if state == "overdue"],
         "campaigns": shown,
         "supply": total,
         "count": len(found),
@@ -46,7 +49,7 @@ def _campaigns() -> dict:
         "queued": sum(status.pending_emails + status.active_emails for status in open_ones),
         "rate": sum(status.emails_per_minute for status in open_ones),
         "started": any(campaign.status.status != "draft" for campaign in found),
-        "seconds": min((REFRESH[supply.shown_state(s, total)] for s in open_ones), default=None),
+        "seconds": min((REFRESH[state] for state in states if state in REFRESH), default=None),
     }
     return view | {"version": _version(view)}
 
@@ -54,7 +57,7 @@ def _campaigns() -> dict:
 def _version(view: dict) -> str:
     """Changes with anything the fragment shows."""
     seen = [(c.campaign_id, c.name, state, c.status.__data__) for c, state in view["campaigns"]]
-    return f"{crc32(repr((seen, view['supply'], view['queued'], view['rate'])).encode()):08x}"
+    return f"{crc32(repr((seen, len(view['overdue']), view['supply'], view['queued'], view['rate'])).encode()):08x}"
 
 
 def _steps(view: dict) -> dict[str, bool | int]:

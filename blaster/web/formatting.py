@@ -11,12 +11,14 @@ from flask import Flask, current_app
 from flask_login import current_user
 from markupsafe import Markup
 
+from blaster import windows
+
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 
 def register(app: Flask) -> None:
     """Install the filters, and the version that lets browsers keep static files for a year."""
-    for name in (number, size, plural, duration, instant, ago, clock):
+    for name in (number, size, plural, duration, instant, ago, clock, moment, hours):
         app.add_template_filter(name)
     app.url_defaults(_with_version)
 
@@ -86,8 +88,21 @@ def clock(ms: int | None) -> Markup | str:
     return _tag(moment, moment.strftime("%H:%M") if same_day else _short(moment))
 
 
-def _local(ms: int) -> datetime:
-    zone = getattr(current_user, "time_zone", "") or "UTC"
+def moment(ms: int | None, zone: str = "") -> Markup | str:
+    """`Thu 26 Nov, 14:05`; in another zone than the user's with its name: `Thu 26 Nov, 14:05 (Europe/Berlin)`."""
+    if not ms:
+        return "–"
+    there = _local(ms, zone)
+    return _tag(there, f"{there:%a} {_short(there)}" + (f" ({zone})" if zone else ""))
+
+
+def hours(stored: str | None) -> str:
+    """Sending hours in words: `Monday to Friday, 08:00 to 18:00 (Europe/Berlin)`"""
+    return windows.words(windows.load(stored))
+
+
+def _local(ms: int, zone: str = "") -> datetime:
+    zone = zone or getattr(current_user, "time_zone", "") or "UTC"
     return datetime.fromtimestamp(ms / 1000, UTC).astimezone(ZoneInfo(zone))
 
 

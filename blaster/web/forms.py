@@ -3,10 +3,11 @@
 from collections.abc import Callable
 
 from flask_wtf import FlaskForm
-from wtforms import EmailField, PasswordField, StringField
+from wtforms import EmailField, PasswordField, SelectField, StringField
 from wtforms.validators import InputRequired
 from wtforms.widgets import NumberInput
 
+from blaster import zones
 from blaster.errors import Invalid
 
 
@@ -27,6 +28,18 @@ class NumberField(StringField):
     """Looks like a number field; what is a number is decided by the tenant module, which says it in its own words."""
 
     widget = NumberInput()
+
+
+class ZoneField(SelectField):
+    """An IANA time zone, by continents."""
+
+    def __init__(self, *args, **options):
+        by_area: dict[str, list] = {"": [("UTC", "UTC")]}
+        for name in zones.names()[1:]:
+            area, _, place = name.partition("/")
+            by_area.setdefault(area, []).append((name, place.replace("_", " ").replace("/", ", ")))
+        # An unknown one is refused by the tenant module, in its own words.
+        super().__init__(*args, choices=by_area, validate_choice=False, **options)
 
 
 def accepted(form: FlaskForm, save: Callable):

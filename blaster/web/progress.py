@@ -15,7 +15,7 @@ from blaster.web import htmx, supply, waiting
 bp = Blueprint("progress", __name__, url_prefix="/campaigns")
 
 # Seconds between two looks; a state that is not here has ended.
-REFRESH = {"staging": 2, "running": 2, "cancelling": 2, "waiting": 10, "paused": 10}
+REFRESH = {"scheduled": 10, "staging": 2, "running": 2, "cancelling": 2, "waiting": 10, "paused": 10}
 COUNTS = ("sent", "failed", "unknown", "suppressed", "cancelled", "active", "pending")
 ACCOUNTS = 20  # shown; more would hide the errors below them
 
@@ -48,12 +48,12 @@ def fragment(campaign_id: int) -> ResponseReturnValue:
 def _view(campaign) -> dict:
     status = campaign.status
     lines = [line for line in supply.lines(current_user.id) if line.state != "inactive"]
-    state, reasons = _state(status, lines)
+    state, reasons = _state(campaign, lines)
     view = {
         "state": state,
         "reasons": reasons,
         "counts": [(name, getattr(status, f"{name}_emails")) for name in COUNTS],
-        "lines": lines[:ACCOUNTS] if state in REFRESH else [],
+        "lines": lines[:ACCOUNTS] if state in REFRESH and state != "scheduled" else [],
         "errors": _errors(status),
         "seconds": REFRESH.get(state),
     }
@@ -67,11 +67,15 @@ def _version(status: CampaignStatus, view: dict) -> str:
     return f"{crc32(repr((status.__data__, view['reasons'], lines, clock)).encode()):08x}"
 
 
-def _state(status: CampaignStatus, lines: list[supply.Line]) -> tuple[str, list[waiting.Reason]]:
+def _state(campaign, lines: list[supply.Line]) -> tuple[str, list[waiting.Reason]]:
     """What people see: `running` with nothing that may be sent now is `waiting`, for these reasons."""
+    status = campaign.status
+    state = supply.shown_state(campaign, supply.total(lines))
     if status.status != "running" or status.active_emails or not status.pending_emails:
-        return status.status, []
-    if supply.shown_state(status, supply.total(lines)) == "waiting":
+        return state if status.status == "scheduled" else status.status, []
+    if opens_at := supply.opens_at(campaign):
+        return "waiting", [waiting.Reason(supply.CLOSED, 0, opens_at)]
+    if state == "waiting":
         return "waiting", waiting.reasons(lines)
     later = progress.next_attempt(current_user.id, status.campaign_id) or 0
     if later > time.time() * 1000:

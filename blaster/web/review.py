@@ -5,7 +5,9 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from blaster import campaigns, recipients
+from blaster.models.crm_db import SmtpAccount
 from blaster.queue import control
+from blaster.review import Review
 from blaster.web import htmx, supply
 
 bp = Blueprint("review", __name__, url_prefix="/campaigns")
@@ -28,16 +30,29 @@ def start(campaign_id: int) -> ResponseReturnValue:
         return render_template("campaigns/review.html", **view), 422
     started = campaigns.start(current_user.id, campaign_id)
     content = campaigns.content(started)
-    control.open_campaign(current_user.id, campaign_id, started.list_id, started.stage_until, content)
+    handed_over = (started.list_id, started.stage_until, content, started.send_windows)
+    control.open_campaign(current_user.id, campaign_id, *handed_over)
     flash("The campaign has started.", "success")
     return htmx.redirect(url_for("progress.show", campaign_id=campaign_id))
 
 
-def _view(campaign_id: int) -> dict:
-    user_id = current_user.id
-    accounts = [line.account for line in supply.lines(user_id) if line.state != "inactive"]
+def look_over(campaign_id: int) -> Review:
+    """What is missing and what to expect, with the user's accounts as they are."""
+    return _look_over(campaign_id, _accounts())
+
+
+def _accounts() -> list[SmtpAccount]:
+    return [line.account for line in supply.lines(current_user.id) if line.state != "inactive"]
+
+
+def _look_over(campaign_id: int, accounts: list[SmtpAccount]) -> Review:
     warn_at = current_app.config["BLASTER"].campaigns_warning
-    review = campaigns.review(user_id, campaign_id, accounts=accounts, warn_at=warn_at)
+    return campaigns.review(current_user.id, campaign_id, accounts=accounts, warn_at=warn_at)
+
+
+def _view(campaign_id: int) -> dict:
+    user_id, accounts = current_user.id, _accounts()
+    review = _look_over(campaign_id, accounts)
     list_id = review.campaign.list_id
     return {
         "review": review,

@@ -1,19 +1,21 @@
 """SMTP accounts as pages show them: with their server, what they may still send, and how they are, in words."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from blaster import servers
+from blaster import schedule, servers, windows
 from blaster.models.crm_db import SmtpAccount, SmtpServer
 from blaster.queue import health, quota
 from blaster.queue.quota import Budget
 
-_WORST = ("attention", "cooling", "waiting", "ok", "inactive")
+_WORST = ("attention", "cooling", "waiting", "closed", "ok", "inactive")
+CLOSED = "Outside its sending hours"
 
 
 @dataclass(frozen=True)
 class Line:
-    """One account. `state`: ok | inactive | attention | cooling | waiting; `words` why, `until` (ms) when it ends."""
+    """One account. `state`: ok | inactive | attention | cooling | waiting | closed; `words` why, `until` (ms) when it ends."""
 
     account: SmtpAccount
     server: SmtpServer
@@ -50,9 +52,10 @@ def _state(account: SmtpAccount, server: SmtpServer, budget: Budget, rows: dict)
     for row in (rows.get((server.id, health.SERVER)), rows.get((server.id, account.id))):
         if row is not None and row.state != "ok":
             return row.state, health.words(row), row.until
+    opens = windows.next_open(windows.load(account.send_windows), budget.next_at) if budget.next_at else 0
     if not budget.left:
-        return "waiting", f"The {budget.binding} is used up", budget.next_at or 0
-    return "ok", "", 0
+        return "waiting", f"The {budget.binding} is used up", opens
+    return ("closed", CLOSED, opens) if opens > budget.next_at else ("ok", "", 0)
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,18 @@ def total(of: Iterable[Line]) -> Supply:
     )
 
 
-def shown_state(status, of: Supply) -> str:
-    """The state of a CampaignStatus as people see it: running with nothing that may be sent now is `waiting`."""
-    waits = status.status == "running" and of.left == 0 and status.active_emails == 0
+def shown_state(campaign, of: Supply) -> str:
+    """The state of a campaign as people see it: running with nothing that may be sent now is `waiting`, scheduled and
+    not starting by itself any more is `overdue`."""
+    status = campaign.status
+    if schedule.is_held(status):
+        return "overdue"
+    waits = status.status == "running" and status.active_emails == 0 and (of.left == 0 or opens_at(campaign))
     return "waiting" if waits else status.status
+
+
+def opens_at(campaign) -> int:
+    """When the sending hours of a campaign begin (ms); 0 while they are open."""
+    now = time.time_ns() // 1_000_000
+    opens = windows.next_open(windows.load(campaign.send_windows), now)
+    return opens if opens > now else 0

@@ -75,7 +75,7 @@ class ServerPool:
             self._executor.submit(lane.close_idle)
 
     def keep_hours(self, now: int) -> None:
-        """Accounts outside their sending hours give back what was claimed for them; their senders stop by themselves."""
+        """Accounts outside their sending hours give back what was claimed for them; their senders stop anyway."""
         with self.lock:
             closed = [lane for lane in self.lanes.values() if lane.keep_hours(now)]
         for lane in closed:
