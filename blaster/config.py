@@ -41,6 +41,14 @@ class Settings:
     connection_mails: int = 500  # a connection is closed after so many
     upload_limit: int = 100 * 1024 * 1024
     tls_ca_file: str = ""
+    google_client_id: str = ""  # of this installation, registered with Google: accounts sign in by consent
+    google_client_secret: str = field(default="", repr=False)
+    google_token_url: str = "https://oauth2.googleapis.com/token"
+    microsoft_client_id: str = ""
+    microsoft_client_secret: str = field(default="", repr=False)
+    microsoft_authority: str = "https://login.microsoftonline.com/common"  # a tenant's or a national cloud's own
+    dns_servers: str = ""  # asked for records of domains; empty: the system's
+    trial: bool = False  # new users may mail their own verified addresses only, until an admin trusts them
     clock_speed: float = 1.0  # for trials only: the databases' clock runs that much faster …
     clock_origin: int = 0  # … from this instant on (ms since 1970)
 
@@ -62,6 +70,8 @@ def load(env: Mapping[str, str] | None = None) -> Settings:
         vault_keys=tuple(_secret(env, "VAULT_KEYS", data_dir / "vault.key", _new_vault_key).split()),
         workers=int(env.get("BLASTER_WORKERS") or os.cpu_count() or 2),
         public_url=_web_address(env, "public_url"),
+        google_client_secret=_given_secret(env, "GOOGLE_CLIENT_SECRET"),
+        microsoft_client_secret=_given_secret(env, "MICROSOFT_CLIENT_SECRET"),
         **{name: _read(env, name) for name in _PLAIN if env.get(_variable(name))},
     )
 
@@ -69,6 +79,7 @@ def load(env: Mapping[str, str] | None = None) -> Settings:
 _PLAIN = (
     "host port secure_cookies migration_batch worker_batch status_update_every status_update_seconds loop_delay"
     " campaigns_warning lease_seconds smtp_timeout connection_mails upload_limit tls_ca_file"
+    " google_client_id google_token_url microsoft_client_id microsoft_authority dns_servers trial"
     " clock_speed clock_origin"
 ).split()
 
@@ -97,6 +108,12 @@ def _web_address(env: Mapping[str, str], name: str) -> str:
     if text and (not right or parts.query or parts.fragment or parts.username or not text.isascii() or " " in text):
         raise ConfigError(f"{_variable(name)}={text!r} is not a web address; it looks like https://mail.example.com")
     return text
+
+
+def _given_secret(env: Mapping[str, str], name: str) -> str:
+    """From the variable, or from the file that `…_FILE` names; empty without both."""
+    file = env.get(_variable(name) + "_FILE")
+    return env.get(_variable(name)) or (Path(file).read_text().strip() if file else "")
 
 
 def _secret(env: Mapping[str, str], name: str, path: Path, make=secrets.token_urlsafe) -> str:
