@@ -117,3 +117,11 @@ def get_attachment(user_id: int, campaign_id: int, attachment_id: int) -> Attach
     if found is None:
         raise NotFound("No such file.")
     return found
+
+
+def files(user_id: int, campaign_id: int) -> tuple[tuple[str, str, bytes], ...]:
+    """Name, content type and bytes of each file, in the order they were added."""
+    columns = (Attachment.filename, Attachment.content_type, Attachment.data)
+    with db.session(campaign_db):
+        rows = Attachment.select(*columns).where(_of(user_id, campaign_id)).order_by(Attachment.id).tuples()
+        return tuple((name, kind, bytes(data)) for name, kind, data in rows)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from math import ceil
 
-from blaster.mail import merge
+from blaster.mail import footer, merge
 
 ADDRESS = "email"  # the merge field that every recipient has
 
@@ -43,16 +43,17 @@ class Review:
 def look_over(campaign, chosen, first, accounts, open_campaigns: int, warn_at: int) -> Review:
     """`chosen`: the list and `first`: its first recipient, or None; `open_campaigns`: how many run already."""
     size = chosen.size if chosen else 0
-    problems = [*_missing(campaign, chosen, accounts)]
+    # Without recipients nobody knows which tags there will be.
+    known = json.loads(chosen.field_names or "[]") if size else None
+    wrong, advice = look_at(campaign, known)
     sample = None
-    try:
-        parts = {part: _compiled(campaign, part) for part in ("subject", "html", "text")}
-        if size:  # without recipients nobody knows which tags there will be
-            problems += _unknown_tags(parts, [ADDRESS, *json.loads(chosen.field_names or "[]")])
-        sample = first and _sample(parts, first)
-    except merge.MergeError as error:
-        problems.append(Problem(str(error), "edit"))
-    warnings = [*_warnings(size, accounts, open_campaigns, warn_at)]
+    if first and not wrong:
+        try:
+            sample = _sample(campaign, first)
+        except merge.MergeError as error:
+            wrong = [str(error)]
+    problems = [*_missing(campaign, chosen, accounts), *(Problem(sentence, "edit") for sentence in wrong)]
+    warnings = [*advice, *_warnings(size, accounts, open_campaigns, warn_at)]
     return Review(campaign, size, problems, warnings, sample)
 
 
@@ -71,27 +72,45 @@ def _missing(campaign, chosen, accounts) -> Iterator[Problem]:
         yield Problem("Write the message.", "edit")
 
 
-def _compiled(campaign, part: str) -> merge.Merge:
+def look_at(message, known: list[str] | None) -> tuple[list[str], list[str]]:
+    """Sentences about a message (a campaign, a template or the like): what forbids to send it, and advice.
+
+    `known`: the fields of its list, None before one is chosen.
+    """
     try:
-        return merge.compile_text(getattr(campaign, part) or "", html=part == "html")
+        parts = _compiled(message)
+    except merge.MergeError as error:
+        return [str(error)], []
+    problems = [] if known is None else [*_unknown_tags(parts, [ADDRESS, *known, *footer.FIELDS])]
+    return problems, []
+
+
+def _compiled(message) -> dict[str, merge.Merge]:
+    return {part: _part(message, part) for part in _TITLES}
+
+
+def _part(message, part: str) -> merge.Merge:
+    try:
+        return merge.compile_text(getattr(message, part) or "", html=part == "html")
     except merge.MergeError as error:
         raise merge.MergeError(f"In the {_TITLES[part]}: {error}") from None
 
 
-_TITLES = {"subject": "subject", "html": "HTML", "text": "plain text"}
+_TITLES = {"subject": "subject", "preheader": "preview text", "html": "HTML", "text": "plain text"}
 
 
-def _unknown_tags(parts: dict[str, merge.Merge], known: list[str]) -> Iterator[Problem]:
+def _unknown_tags(parts: dict[str, merge.Merge], known: list[str]) -> Iterator[str]:
     for name in sorted(frozenset().union(*(compiled.names for compiled in parts.values())) - set(known)):
         where = " and ".join(_TITLES[part] for part, compiled in parts.items() if name in compiled.names)
         near = get_close_matches(name, known, 1)
         advice = f"Did you mean {{{{ {near[0]} }}}}?" if near else f"Known: {', '.join(known)}."
-        yield Problem(f"Unknown merge tag {{{{ {name} }}}} in the {where}. {advice}", "edit")
+        yield f"Unknown merge tag {{{{ {name} }}}} in the {where}. {advice}"
 
 
-def _sample(parts: dict[str, merge.Merge], first) -> Sample:
+def _sample(campaign, first) -> Sample:
     fields = {ADDRESS: first.email, **json.loads(first.fields or "{}")}
-    return Sample(first.email, **{part: compiled.render(fields) for part, compiled in parts.items()})
+    parts = _compiled(campaign)
+    return Sample(first.email, **{part: parts[part].render(fields) for part in ("subject", "html", "text")})
 
 
 def _warnings(size: int, accounts, open_campaigns: int, warn_at: int) -> Iterator[str]:

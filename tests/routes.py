@@ -18,6 +18,8 @@ ROUTES = {
     "static": PUBLIC,
     "healthz": PUBLIC,
     "auth.login": PUBLIC,
+    "unsubscribe.show": PUBLIC,
+    "unsubscribe.change": PUBLIC,
     "auth.logout": PERSONAL,
     "dashboard.index": PERSONAL,
     "dashboard.recent": PERSONAL,
@@ -145,6 +147,6 @@ def rules(app: Flask, *kinds: str) -> Iterator[tuple[Rule, str]]:
 
 def build(app: Flask, rule: Rule, values: dict) -> str:
     """The rule's URL with ids out of `values`."""
-    fixed = {"change": "activate", "filename": "app.css", "key": "letter"}
+    fixed = {"change": "activate", "filename": "app.css", "token": "x", "key": "letter"}
     wanted = {name: values.get(name, fixed.get(name)) for name in rule.arguments}
     return app.url_map.bind("localhost").build(rule.endpoint, wanted)

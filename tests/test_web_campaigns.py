@@ -89,7 +89,8 @@ def test_merge_tags_follow_the_chosen_list(alice):
 def test_the_preview_is_filled_in_and_closed(alice):
     campaign_id = draft_of(alice)
     answer = alice.get(f"/campaigns/{campaign_id}/preview")
-    assert answer.text == "<p>Dear Ada, spring is in London.</p>"
+    assert answer.text.startswith("<p>Dear Ada, spring is in London.</p><div")
+    assert "Unsubscribe</a>" in answer.text
     policy = answer.headers["Content-Security-Policy"]
     assert "sandbox;" in policy
     assert "default-src 'none'" in policy

@@ -16,7 +16,7 @@ _STYLES = {
     "li": "margin:0 0 6px",
 }
 _BARE = re.compile(rf"<({'|'.join(_STYLES)})>")
-_LIQUID = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_LIQUID = re.compile(r"\{\{[^{}]*+\}\}|\{%[^%{}]*+%\}")
 
 _BEFORE = f"""<!doctype html>
 <html lang="en">

@@ -30,10 +30,12 @@ from blaster.web import (
     security,
     servers,
     test_mail,
+    unsubscribe,
 )
 from blaster.web import settings as settings_page
 
 _WITHOUT_DATABASE = {"static", "healthz"}
+_WITHOUT_SERVER_1 = {"unsubscribe"}  # blueprints
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -61,8 +63,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     pages += (recipients, imports, servers, accounts, admin)
     pages += (schedule, settings_page)
     pages += (mail_templates, attachments, test_mail)
+    pages += (unsubscribe,)
     for module in pages:
         app.register_blueprint(module.bp)
+    app.extensions["csrf"].exempt(unsubscribe.bp)
     app.add_url_rule("/healthz", view_func=healthz)
     return app
 
@@ -84,7 +88,8 @@ def _hold_connections() -> None:
     if request.endpoint in _WITHOUT_DATABASE:
         return
     stack = g.connections = ExitStack()
-    stack.enter_context(db.session(db.campaign_db))
+    if request.blueprint not in _WITHOUT_SERVER_1:
+        stack.enter_context(db.session(db.campaign_db))
     stack.enter_context(db.session(db.crm_db))
 
 

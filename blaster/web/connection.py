@@ -26,11 +26,16 @@ def answer(server: SmtpServer, account: SmtpAccount | None, back_url: str) -> Re
 
 
 def _try(server: SmtpServer, account: SmtpAccount | None) -> probe.Verdict:
+    return probe.test_connection(endpoint(server), credentials(account) if account else None)
+
+
+def endpoint(server: SmtpServer) -> Endpoint:
+    """Where to connect."""
     ca_file = current_app.config["BLASTER"].tls_ca_file
-    endpoint = Endpoint(server.host, server.port, server.encryption, ca_file=ca_file)
-    return probe.test_connection(endpoint, _credentials(account) if account else None)
+    return Endpoint(server.host, server.port, server.encryption, ca_file=ca_file)
 
 
-def _credentials(account: SmtpAccount) -> Credentials | None:
+def credentials(account: SmtpAccount) -> Credentials | None:
+    """How to sign in; None for an account without a password."""
     login, password = servers.credentials(account)
     return Credentials(login, password) if password else None

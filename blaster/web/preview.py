@@ -1,43 +1,75 @@
-"""The message as the first recipient of its list will see it, as a page for a sandboxed frame."""
+"""The message as a recipient will see it: as a page for a sandboxed frame, and what stands beside that frame."""
 
 from flask import Blueprint, Response, render_template, request
+from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from blaster import campaigns, recipients
-from blaster.mail import merge, plain_text
+from blaster import campaigns, drafts, mail_templates, recipients, starters
+from blaster.mail import merge
+from blaster.web import looks
+from blaster.web.campaign_forms import MessageForm
 from blaster.web.security import mail_page
 
-bp = Blueprint("preview", __name__, url_prefix="/campaigns")
+bp = Blueprint("preview", __name__)
 
 
-@bp.get("/<int:campaign_id>/preview")
+@bp.get("/campaigns/<int:campaign_id>/preview")
 def saved(campaign_id: int) -> Response:
-    """The stored message; `?part=text`: as plain text."""
+    """The stored message; `?part=text`: as plain text, `?viewer_id=`: as this recipient sees it."""
     campaign = campaigns.get_campaign(current_user.id, campaign_id)
-    return _frame(campaign.html or "", campaign.text or "", campaign.list_id, request.args.get("part"))
+    return _frame(campaign, looks.viewer(campaign.list_id))
 
 
-@bp.post("/preview")
+@bp.get("/templates/<int:template_id>/preview")
+def template(template_id: int) -> Response:
+    """A template of the user."""
+    return _frame(mail_templates.get_template(current_user.id, template_id), None)
+
+
+@bp.get("/templates/starters/<key>/preview")
+def starter(key: str) -> Response:
+    """One of our starters."""
+    return _frame(starters.get_starter(key), None)
+
+
+@bp.post("/campaigns/preview")
 def unsaved() -> Response:
     """The message as it stands in the editor, whose form is sent into the frame: that works without scripts."""
-    html, text = (request.form.get(part, "").strip() for part in ("html", "text"))
-    return _frame(html, text, request.form.get("list_id", type=int), request.form.get("part"))
+    return _frame(MessageForm().written(), looks.viewer(_list_id()))
 
 
-def _frame(html: str, text: str, list_id: int | None, part: str | None) -> Response:
+@bp.post("/campaigns/look")
+def look() -> ResponseReturnValue:
+    """What stands beside the frame: whose mail it is, how an inbox shows it, and what is wrong with the message."""
+    form = MessageForm()
+    return render_template("campaigns/_look.html", look=looks.of(form, _list_id()))
+
+
+@bp.post("/campaigns/letter")
+def letter() -> Response:
+    """The HTML that becomes of what is in the rich-text editor."""
+    return Response(MessageForm().written().html, mimetype="text/plain")
+
+
+@bp.post("/campaigns/text")
+def text() -> Response:
+    """The plain text that is made from the message as long as none was written."""
+    source = MessageForm().written()
+    source.text = ""
+    return Response(drafts.frozen(source)["text"], mimetype="text/plain")
+
+
+def _list_id() -> int | None:
+    list_id = request.form.get("list_id", type=int) or None
+    return recipients.get_list(current_user.id, list_id).id if list_id else None
+
+
+def _frame(source, recipient) -> Response:
+    part = "text" if request.values.get("part") == "text" or not (source.html or "").strip() else "html"
     try:
-        return mail_page(_merged(html, text, _sample(list_id), part))
+        shown = looks.rendered(source, part, recipient)
     except merge.MergeError as error:
         return mail_page(render_template("campaigns/preview_text.html", trouble=error))
-
-
-def _merged(html: str, text: str, fields: dict[str, str], part: str | None) -> str:
-    if html and part != "text":
-        return merge.compile_text(html, html=True).render(fields)
-    text = text or plain_text.from_html(html)
-    return render_template("campaigns/preview_text.html", text=merge.compile_text(text, html=False).render(fields))
-
-
-def _sample(list_id: int | None) -> dict[str, str]:
-    found = recipients.list_recipients(current_user.id, list_id, limit=1) if list_id else []
-    return {"email": found[0].email, **recipients.values(found[0].fields)} if found else {}
+    if part == "text":
+        shown = render_template("campaigns/preview_text.html", text=shown)
+    return mail_page(shown)
