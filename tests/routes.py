@@ -1,11 +1,13 @@
 """The routes of the application by who may use them, and rows to fill their ids with. A new route needs a row here."""
 
 from collections.abc import Iterator
+from io import BytesIO
 
 from flask import Flask
 from werkzeug.routing import Rule
 
 from blaster import attachments, campaigns, db, mail_templates, recipients, servers
+from blaster.imports import uploads
 from blaster.lists import work
 from blaster.models.crm_db import Mail
 from blaster.queue import control, staging
@@ -67,6 +69,11 @@ ROUTES = {
     "recipients.delete": OWNED,
     "recipients.remove": OWNED,
     "imports.add": OWNED,
+    "imports.show": OWNED,
+    "imports.progress": OWNED,
+    "imports.cancel": OWNED,
+    "imports.delete": OWNED,
+    "imports.refused": OWNED,
     "list_settings.show": OWNED,
     "list_settings.add_field": OWNED,
     "list_settings.rename_field": OWNED,
@@ -130,6 +137,7 @@ def own(user_id: int, *, started: bool = False) -> dict[str, int]:
         "account_id": account.id,
         "list_id": found.id,
         "recipient_id": next(iter(recipients.list_recipients(user_id, found.id))).id,
+        "import_id": uploads.create(user_id, found.id, "walruses.csv", BytesIO(b"email\nada@example.com\n")).id,
         "work_id": work.copy(user_id, found.id, "Copy of Walruses").id,
         "campaign_id": campaign.campaign_id,
         "attachment_id": file.id,

@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "sheets": {"addresses", "errors", "mail"},
     "erased": {"db", "models", "vault"},
     "imports": {"db", "models", "sheets", "errors", "erased"},
+    "suppressions": {"db", "models", "addresses", "errors", "sheets"},
     "drafts": {"addresses", "errors", "mail"},
     "review": {"mail", "errors"},
     "zones": set(),
@@ -35,7 +36,7 @@ MAY_IMPORT = {
     "schema": {"db", "models"},
     "migrations": {"models", "db"},
     "boot": {"config", "db", "vault", "schema"},
-    "tenant": {"config", "db", "models", "mail", "imports", "erased"} | PURE - {"supervisor"},
+    "tenant": {"config", "db", "models", "mail", "imports", "erased", "suppressions"} | PURE - {"supervisor"},
     # What is done to whole lists, on top of the module that owns them.
     "lists": {"tenant", "db", "models", "mail", "erased", "addresses", "errors"},
     "queue": {"config", "db", "models", "errors", "addresses", "warmup", "windows"},
@@ -53,7 +54,7 @@ ONLY_IN = {
     "concurrent": {"workers", "supervisor"},
     "socket": {"mail/transport.py", "workers/orchestrator.py"},  # the latter for the host's name
     "smtplib": {"mail/transport.py"},
-    "peewee": {"db", "models", "migrations", "schema", "queue", "imports", "tenant", "lists"},
+    "peewee": {"db", "models", "migrations", "schema", "queue", "imports", "suppressions", "tenant", "lists"},
     "pymysql": {"db"},
     "sqlite3": {"db"},
 }

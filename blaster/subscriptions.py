@@ -1,0 +1,77 @@
+"""What recipients decide by the link in a mail. Needs Server 2 only, and nobody who is signed in."""
+
+from dataclasses import dataclass
+
+from blaster import db, suppressions
+from blaster.db import crm_db
+from blaster.errors import NotFound
+from blaster.mail.unsubscribe import Ticket
+from blaster.models.crm_db import CampaignContent, Mail, Suppression
+
+THIS_LIST, EVERYTHING = "list", "all"
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """Who writes to whom. `ended`: "", THIS_LIST or EVERYTHING; `is_own`: by the link, so that it can be taken back."""
+
+    sender: str
+    postal_address: str
+    address: str
+    ended: str
+    is_own: bool
+
+
+def look(ticket: Ticket) -> Subscription:
+    """How things stand. Raises NotFound where the mail is not on record."""
+    mail, content = _mail(ticket)
+    entries = _entries(mail, content.list_id)
+    levels = {each.list_id for each in entries}
+    ended = EVERYTHING if suppressions.ALL_LISTS in levels else THIS_LIST if levels else ""
+    is_own = any(each.reason == suppressions.UNSUBSCRIBE for each in entries)
+    sender = content.organisation or ("" if "{" in content.sender_name else content.sender_name)
+    return Subscription(sender, content.postal_address, _masked(mail.email), ended, is_own)
+
+
+def end(ticket: Ticket, what: str = EVERYTHING) -> None:
+    """No more mail of this sender, or with THIS_LIST to this list: from the next claim on. Safe to repeat.
+
+    Raises NotFound.
+    """
+    mail, content = _mail(ticket)
+    list_id = content.list_id if what == THIS_LIST else suppressions.ALL_LISTS
+    where = {"list_id": list_id, "campaign_id": ticket.campaign_id}
+    if not any(each.list_id == suppressions.ALL_LISTS for each in _entries(mail, content.list_id)):
+        suppressions.record(ticket.user_id, mail.email, mail.email_key, suppressions.UNSUBSCRIBE, **where)
+
+
+def resume(ticket: Ticket) -> None:
+    """Take back what was ended by such a link, and nothing else. Raises NotFound."""
+    mail, content = _mail(ticket)
+    for each in _entries(mail, content.list_id):
+        if each.reason == suppressions.UNSUBSCRIBE:
+            suppressions.lift(each.user_id, each.id, "The recipient subscribed again on the page.", by="recipient")
+
+
+def _mail(ticket: Ticket) -> tuple[Mail, CampaignContent]:
+    mine = (Mail.id == ticket.row_id) & (Mail.campaign_id == ticket.campaign_id) & (Mail.user_id == ticket.user_id)
+    with db.session(crm_db):
+        mail = Mail.select(Mail.user_id, Mail.email, Mail.email_key).where(mine).first()
+        columns = (CampaignContent.list_id, CampaignContent.sender_name)
+        columns += (CampaignContent.organisation, CampaignContent.postal_address)
+        content = CampaignContent.select(*columns).where(CampaignContent.campaign_id == ticket.campaign_id).first()
+    if mail is None or content is None:
+        raise NotFound("No such mail.")
+    return mail, content
+
+
+def _entries(mail: Mail, list_id: int) -> list[Suppression]:
+    named = (Suppression.email_key == mail.email_key) & Suppression.user_id.in_((suppressions.EVERYBODY, mail.user_id))
+    with db.session(crm_db):
+        return list(Suppression.select().where(named & Suppression.list_id.in_((suppressions.ALL_LISTS, list_id))))
+
+
+def _masked(email: str) -> str:
+    """Enough for its owner to know it by; the link may have been forwarded."""
+    local, _, domain = email.rpartition("@")
+    return f"{local[:1]}•••@{domain}" if local else ""

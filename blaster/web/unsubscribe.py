@@ -1,0 +1,52 @@
+"""The page behind the link in a mail. Everybody's mail program and every scanner comes here, none of them signed in.
+
+RFC 8058: a GET changes nothing; a POST needs no cookie, no token of a form and no second request.
+"""
+
+from flask import Blueprint, current_app, render_template, request
+from flask.typing import ResponseReturnValue
+
+from blaster import subscriptions
+from blaster.errors import NotFound
+from blaster.mail import unsubscribe
+from blaster.mail.unsubscribe import Ticket
+
+bp = Blueprint("unsubscribe", __name__, url_prefix="/u")
+
+BACK = "back"  # beside the subscriptions' own THIS_LIST and EVERYTHING
+
+
+@bp.get("/<token>")
+def show(token: str) -> ResponseReturnValue:
+    """Says who writes, and has the button."""
+    return _page(_ticket(token))
+
+
+@bp.post("/<token>")
+def change(token: str) -> ResponseReturnValue:
+    """One click (`List-Unsubscribe=One-Click`), or a button of the page (`choice`)."""
+    ticket = _ticket(token)
+    choice = request.form.get("choice")
+    if choice == BACK:
+        subscriptions.resume(ticket)
+    else:
+        what = subscriptions.THIS_LIST if choice == subscriptions.THIS_LIST else subscriptions.EVERYTHING
+        subscriptions.end(ticket, what)
+    return _page(ticket, is_back=choice == BACK)
+
+
+def _ticket(token: str) -> Ticket:
+    ticket = unsubscribe.read(token, current_app.config["BLASTER"].secret_key.encode())
+    if ticket is None:
+        raise NotFound("No such mail.")
+    return ticket
+
+
+def _page(ticket: Ticket, *, is_back: bool = False) -> ResponseReturnValue:
+    return render_template("unsubscribe/show.html", found=subscriptions.look(ticket), is_back=is_back)
+
+
+@bp.errorhandler(NotFound)
+def unknown(_: NotFound) -> ResponseReturnValue:
+    """For people, who may have copied half a link."""
+    return render_template("unsubscribe/unknown.html"), 404
