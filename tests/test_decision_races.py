@@ -116,7 +116,7 @@ class Owner(Workers):
 
     def wake(self, who, many, luck):
         """Who wakes after the decision about its claim cannot change it; its later claims are another matter."""
-        known = {(outcome.row.id, outcome.row.claim_id) for outcome in self.asleep}
+        known = {(outcome.row.id, outcome.row.claim.id) for outcome in self.asleep}
         late = {mail_id for mail_id, _ in known & self.decided} - {mail_id for mail_id, _ in known - self.decided}
         before = [mail.__data__ for mail in mails() if mail.id in late]
         super().wake(who, many, luck)

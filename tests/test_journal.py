@@ -25,7 +25,7 @@ def test_a_dead_workers_notes_tell_dots_and_replies(tmp_path):
     notes = written(tmp_path)
     notes.dot(1)
     notes.dot(2)
-    notes.reply(1, Reply("dot", 250, "2.0.0 ok\nqueued"))
+    notes.replied(journal.reply_note(1, Reply("dot", 250, "2.0.0 ok\nqueued")))
     assert left_behind(tmp_path) == []  # alive
     die(notes)
     (found,) = left_behind(tmp_path)
@@ -38,7 +38,7 @@ def test_a_dead_workers_notes_tell_dots_and_replies(tmp_path):
 def test_a_second_dot_is_in_doubt_whatever_was_said_to_the_first(tmp_path):
     notes = written(tmp_path)
     notes.dot(1)
-    notes.reply(1, Reply("dot", 451, "4.3.0 later"))
+    notes.replied(journal.reply_note(1, Reply("dot", 451, "4.3.0 later")))
     notes.dot(1)
     die(notes)
     (found,) = left_behind(tmp_path)

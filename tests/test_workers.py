@@ -246,7 +246,7 @@ def test_a_full_disk_for_the_journal_loses_no_outcome(databases, server, sink, m
     def is_full(*note):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Journal, "reply", is_full)
+    monkeypatch.setattr(Journal, "replied", is_full)
     running_campaign(mails=5)
     with worker(databases):
         wait_until(is_at_rest)

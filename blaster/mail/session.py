@@ -16,7 +16,10 @@ LOST_EARLIER = "the connection was lost before this mail was sent"
 _PATH = re.compile(r"[^\x00-\x20<>\x7f]+@[^\x00-\x20<>@\x7f]+")
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: one of each is made for every mail, and that costs four times as much.
+
+
+@dataclass(slots=True)
 class Mail:
     """One message for one recipient.
 
@@ -30,7 +33,7 @@ class Mail:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
     """What the server answered, and to what.
 

@@ -19,7 +19,7 @@ from blaster.queue.leases import Hold
 # What a claim takes, and what it takes when there is nothing left of the former.
 UNTRIED = "campaign_id=%s AND status='pending' AND due_at=0 AND id>%s ORDER BY id LIMIT %s"
 _RETRIED = "campaign_id=%s AND status='pending' AND due_at BETWEEN 1 AND %s ORDER BY due_at, id LIMIT %s"
-_COLUMNS = "id, campaign_id, email, fields, attempts, email_key"
+_COLUMNS = "id, email, fields, attempts, email_key"
 _SETTLED = (
     *(Mail.status, Mail.due_at, Mail.attempts, Mail.bucket, Mail.lease_token),
     *(Mail.reply_class, Mail.smtp_code, Mail.smtp_text),
@@ -43,22 +43,36 @@ class Fenced(Exception):
     """The lease is no longer ours: stop sending for this server at once."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Row:
-    """A claimed mail, as the sender needs it. The same mail claimed again is another row."""
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What the rows of one claim have in common."""
 
     id: int
-    claim_id: int
     campaign_id: int
     server_id: int
     account_id: int
     hold: Hold
+
+
+# Neither of these two is frozen: one of each is made for every mail, and that costs four times as much.
+
+
+@dataclass(slots=True, eq=False)
+class Row:
+    """A claimed mail, as the sender needs it. The same mail claimed again is another row."""
+
+    id: int
+    claim: Claim
     email: str
     fields: dict
     attempts: int
 
+    @property
+    def campaign_id(self) -> int:
+        return self.claim.campaign_id
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Outcome:
     """What became of a row: `status` sent, failed, unknown, or pending again (after `delay` ms)."""
 
@@ -77,7 +91,7 @@ def claim(user_id: int, server_id: int, account_id: int, campaign_id: int, hold:
     At most `limit` rows, never more than the account may send now; rows that the suppression list names are marked and
     not returned. Rows that were never tried come first, from above the low-water `mark`. Raises Fenced.
     """
-    claim_id = secrets.randbits(62)
+    mine = Claim(secrets.randbits(62), campaign_id, server_id, account_id, hold)
     repeated = False
 
     def work():
@@ -90,8 +104,8 @@ def claim(user_id: int, server_id: int, account_id: int, campaign_id: int, hold:
         account = _lock_account(user_id, server_id, account_id)
         budget = quota.left(account, now) if account else 0
         # The COMMIT whose answer was lost; a pause since then must not hide from us what is ours to give back.
-        if not is_first and (done := _claimed(campaign_id, hold, claim_id)):
-            return [_row(claim_id, server_id, account_id, hold, row) for row in done], budget
+        if not is_first and (done := _claimed(mine)):
+            return [_row(mine, row) for row in done], budget
         if not (is_running and account):
             return [], 0
         found = _find(campaign_id, min(limit, budget), now, mark)
@@ -100,10 +114,10 @@ def claim(user_id: int, server_id: int, account_id: int, campaign_id: int, hold:
             bucket = quota.bucket_of(now)
             query = "UPDATE mail_blaster SET status='claimed', due_at=%s, lease_token=%s, claim_id=%s,"
             query += f" smtp_account_id=%s, bucket=%s WHERE id IN ({_listed(row[0] for row in rows)})"
-            db.execute(crm_db, query, now, hold.token, claim_id, account_id, bucket)
+            db.execute(crm_db, query, now, hold.token, mine.id, account_id, bucket)
             quota.charge([(account_id, bucket, len(rows))])
             tally.add(campaign_id, server_id, {"pending": -len(rows), "active": len(rows)})
-        return [_row(claim_id, server_id, account_id, hold, row) for row in rows], budget - len(rows)
+        return [_row(mine, row) for row in rows], budget - len(rows)
 
     return db.transaction(crm_db, work)
 
@@ -126,9 +140,11 @@ def intend(rows: Iterable[Row]) -> set[Row]:
 
     def work():
         now = db.now(crm_db)
-        held = leases.are_held({row.hold for row in rows}, now)
-        running = control.are_running({row.campaign_id for row in rows})
-        return _mark_sending([row for row in rows if row.hold in held and row.campaign_id in running], now)
+        of = {row.claim for row in rows}
+        held = leases.are_held({claim.hold for claim in of}, now)
+        running = control.are_running({claim.campaign_id for claim in of})
+        good = {claim.id for claim in of if claim.hold in held and claim.campaign_id in running}
+        return _mark_sending([row for row in rows if row.claim.id in good], now)
 
     return db.transaction(crm_db, work) if rows else set()
 
@@ -142,7 +158,7 @@ def _mark_sending(rows: list[Row], now: int) -> set[Row]:
     if fresh:
         ids = [row.id for row, _ in fresh]
         Mail.update(status="sending", due_at=now, bucket=bucket_now).where(Mail.id.in_(ids)).execute()
-    quota.move((row.account_id, bucket, bucket_now) for row, bucket in fresh)
+    quota.move((row.claim.account_id, bucket, bucket_now) for row, bucket in fresh)
     # `sending` already: an earlier COMMIT of this intent whose answer was lost.
     return {row for row, _ in fresh} | {row for row, status, _ in found if status == "sending"}
 
@@ -152,7 +168,7 @@ def _mark_all(rows: list[Row], now: int) -> int:
     charged where they belong. Returns how many were like that."""
     ids = defaultdict(list)
     for row in rows:
-        ids[row.claim_id].append(row.id)
+        ids[row.claim.id].append(row.id)
     mine = " OR ".join(f"claim_id={claim_id} AND id IN ({_listed(of_claim)})" for claim_id, of_claim in ids.items())
     query = f"UPDATE mail_blaster SET status='sending', due_at=%s WHERE ({mine}) AND status='claimed' AND bucket=%s"
     return db.execute(crm_db, query, now, quota.bucket_of(now)).rowcount
@@ -189,12 +205,12 @@ def _settle(outcomes: dict[Row, Outcome]) -> int:
 def _write_sent(outcomes: list[Outcome]) -> int:
     """The usual case without a look at the rows: intended, sent, and charged where they belong. Raises _Unusual."""
     now = db.now(crm_db)
-    rows = [(o.row.id, o.row.claim_id, o.attempts, o.reply_class, o.code, o.text and o.text[:300]) for o in outcomes]
+    rows = [(o.row.id, o.row.claim.id, o.attempts, o.reply_class, o.code, o.text and o.text[:300]) for o in outcomes]
     mine = f"t.status='sending' AND t.bucket={quota.bucket_of(now)}"
     same = {Mail.status: "sent", Mail.due_at: now}
     if db.update_rows(Mail, _SENT, rows, mine, match=(Mail.claim_id,), same=same) != len(rows):
         raise _Unusual
-    sent = Counter((outcome.row.campaign_id, outcome.row.server_id) for outcome in outcomes)
+    sent = Counter((outcome.row.campaign_id, outcome.row.claim.server_id) for outcome in outcomes)
     for (campaign_id, server_id), mails in sorted(sent.items()):
         tally.add(campaign_id, server_id, {"active": -mails, "sent": mails})
     return len(rows)
@@ -206,11 +222,11 @@ def _write(found: list[tuple[Outcome, str, int]], now: int) -> None:
     for outcome, status, bucket in found:
         row, new_bucket = outcome.row, bucket_now if outcome.status in ("sent", "unknown") else None
         # Without a token: a journal, shorter than its lease, would take it for a mail that was never sent.
-        token = None if outcome.status == "unknown" else row.hold.token
+        token = None if outcome.status == "unknown" else row.claim.hold.token
         reply = (outcome.reply_class, outcome.code, outcome.text and outcome.text[:300])
         rows.append((row.id, outcome.status, now + outcome.delay, outcome.attempts, new_bucket, token, *reply))
-        moves.append((row.account_id, bucket, new_bucket))
-        change = changes.setdefault((row.campaign_id, row.server_id), Counter())
+        moves.append((row.claim.account_id, bucket, new_bucket))
+        change = changes.setdefault((row.campaign_id, row.claim.server_id), Counter())
         change[tally.column_of(status)] -= 1
         change[tally.column_of(outcome.status)] += 1
     if rows:
@@ -252,7 +268,7 @@ def _suppressed(user_id: int, campaign_id: int, rows: list[tuple]) -> set[int]:
     query = _SUPPRESSED.format(ids=_listed(row[0] for row in rows))
     found = db.execute(crm_db, query, *(user_id, campaign_id) * 2).fetchall()
     named, domains = {row_id for row_id, _ in found if row_id}, {key for row_id, key in found if not row_id}
-    return named | {row[0] for row in rows if addresses.domain_key(row[5]) in domains} if domains else named
+    return named | {row[0] for row in rows if addresses.domain_key(row[4]) in domains} if domains else named
 
 
 def _listed(ids: Iterable[int]) -> str:
@@ -260,21 +276,20 @@ def _listed(ids: Iterable[int]) -> str:
     return ", ".join(map(str, ids))
 
 
-def _claimed(campaign_id: int, hold: Hold, claim_id: int) -> list[tuple]:
+def _claimed(claim: Claim) -> list[tuple]:
     query = f"SELECT {_COLUMNS} FROM mail_blaster WHERE campaign_id=%s AND status='claimed'"
     query += " AND lease_token=%s AND claim_id=%s ORDER BY id"
-    return db.execute(crm_db, query, campaign_id, hold.token, claim_id).fetchall()
+    return db.execute(crm_db, query, claim.campaign_id, claim.hold.token, claim.id).fetchall()
 
 
-def _row(claim_id: int, server_id: int, account_id: int, hold: Hold, row: tuple) -> Row:
-    row_id, campaign_id, email, fields, attempts, _ = row
-    fields = json.loads(fields) if fields else {}
-    return Row(row_id, claim_id, campaign_id, server_id, account_id, hold, email, fields, attempts)
+def _row(claim: Claim, row: tuple) -> Row:
+    row_id, email, fields, attempts, _ = row
+    return Row(row_id, claim, email, json.loads(fields) if fields else {}, attempts)
 
 
 def _locked(rows: Iterable[Row]) -> list[tuple[Row, str, int | None]]:
     """(row, status, bucket) of those that nobody claimed since, locked in the order of their ids."""
-    claimed = {(row.id, row.claim_id): row for row in rows}
+    claimed = {(row.id, row.claim.id): row for row in rows}
     ids = [row_id for row_id, _ in claimed]
     query = Mail.select(Mail.id, Mail.claim_id, Mail.status, Mail.bucket).where(Mail.id.in_(ids)).order_by(Mail.id)
     found = ((claimed.get((row_id, claim_id)), *state) for row_id, claim_id, *state in db.locked(query).tuples())

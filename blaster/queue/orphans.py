@@ -7,7 +7,7 @@ from blaster import db
 from blaster.db import crm_db
 from blaster.models.crm_db import CampaignControl, Lease, Mail, SmtpServer
 from blaster.queue import control, leases, quota, tally
-from blaster.queue.claims import Row
+from blaster.queue.claims import Claim, Row
 from blaster.queue.leases import Hold
 
 SLICE = 1_000
@@ -44,7 +44,7 @@ def in_doubt(hold: Hold, server_id: int) -> list[Row]:
         doubtful = Mail.campaign_id.in_(_unfinished()) & Mail.status.in_(("sending", "unknown"))
         rows = Mail.select(*columns).where(doubtful & (Mail.lease_token == hold.token)).tuples()
         return [
-            Row(row_id, claim_id, campaign_id, server_id, account_id, hold, email, {}, attempts)
+            Row(row_id, Claim(claim_id, campaign_id, server_id, account_id, hold), email, {}, attempts)
             for row_id, claim_id, campaign_id, account_id, email, attempts in rows
         ]
 

@@ -55,14 +55,18 @@ class Journal:
         self._holds[hold.name] = hold
         self._write(f"L {hold.name} {hold.token}")
 
-    def dot(self, mail_id: int) -> None:
-        """Note that the final dot of this mail is about to be sent. Raises OSError: then it must not be sent."""
-        with self._writing:
-            self._put(b"D %d\n" % mail_id)
+    def dot(self, mail_id: int, said: bytes = b"") -> None:
+        """Note that the final dot of this mail is about to be sent. Raises OSError: then it must not be sent.
 
-    def reply(self, mail_id: int, reply: Reply) -> None:
-        """Note the reply to the dot."""
-        self._write(f"R {mail_id} {reply.code} {reply.text[:300]}")
+        `said`: the note of a reply before it, since a write costs as much as ten notes.
+        """
+        with self._writing:
+            self._put(b"%bD %d\n" % (said, mail_id))
+
+    def replied(self, said: bytes) -> None:
+        """Write the note of a reply that no dot follows."""
+        with self._writing:
+            self._put(said)
 
     def size(self) -> int:
         """Octets so far; for `shorten`."""
@@ -88,7 +92,7 @@ class Journal:
 
     def _write(self, note: str) -> None:
         with self._writing:
-            self._put(note.replace("\n", " ").encode("utf-8", "replace") + b"\n")
+            self._put(_one_line(note).encode("utf-8", "replace") + b"\n")
 
     def _put(self, note: bytes) -> None:
         """All of it or nothing: a disk that fills up takes a part without a word, and spoils the note after it."""
@@ -96,6 +100,15 @@ class Journal:
         if written < len(note):
             os.ftruncate(self._file, self.size() - written)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+
+
+def reply_note(mail_id: int, reply: Reply) -> bytes:
+    """The note of a reply to a dot, for `dot` or `replied`."""
+    return f"R {mail_id} {reply.code} {_one_line(reply.text[:300])}\n".encode("utf-8", "replace")
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\n", " ")
 
 
 def left_behind(directory: Path) -> Iterator[Notes]:

@@ -11,12 +11,12 @@ from blaster.mail.session import Mail, Reply
 from blaster.mail.transport import Refused, Session
 from blaster.queue import control
 from blaster.queue.claims import Row
-from blaster.workers import outcomes
+from blaster.workers import journal, outcomes
 
 log = logging.getLogger(__name__)
 
-GROUP_SECONDS = 0.1  # a group holds what the connection sends in this time …
-LARGEST_GROUP = 50  # … and no more than this
+GROUP_SECONDS = 0.15  # a group holds what the connection sends in this time …
+LARGEST_GROUP = 100  # … and no more than this
 FIRST_PACE = 0.02  # seconds a mail, until measured
 
 
@@ -30,6 +30,7 @@ class Sender:
         self._asked: tuple[list[Row], Future] | None = None
         self._under_way: dict[int, Row] = {}
         self._dotted = 0  # the last mail whose final dot may have left
+        self._said = b""  # the note of the last reply, written together with the next dot
         self._broken = ""  # what the server said last, when the conversation ended before its time
         self._last = time.monotonic()
 
@@ -62,6 +63,7 @@ class Sender:
             self._pace += 0.1 * (now - self._last - self._pace)
             self._last = now
             self._conclude(mail.id, reply)
+        self._note_reply()
 
     def _mails(self, session: Session) -> Iterator[Mail]:
         while self._may_go_on(session):
@@ -93,15 +95,20 @@ class Sender:
             return None
 
     def _before_dot(self, mail: Mail) -> None:
-        self.desk.journal.dot(mail.id)
-        self._dotted = mail.id
+        self.desk.journal.dot(mail.id, self._said)
+        self._said, self._dotted = b"", mail.id
+
+    def _note_reply(self) -> None:
+        if self._said:
+            self.desk.journal.replied(self._said)
+            self._said = b""
 
     def _conclude(self, mail_id: int, reply: Reply) -> None:
         row = self._under_way.pop(mail_id)
         outcome = outcomes.outcome_of(row, reply)
-        self.desk.writer.settle(outcome)  # first: where the disk is full the journal raises
+        self.desk.writer.settle(outcome)
         if reply.phase == "dot" and reply.code > 0:
-            self.desk.journal.reply(mail_id, reply)
+            self._said = journal.reply_note(mail_id, reply)
         reply_class = outcome.reply_class
         if reply_class == "sent":
             self.pool.account_works(self.lane)

@@ -7,6 +7,7 @@ share the following commit.
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 
@@ -17,23 +18,27 @@ from blaster.queue.claims import Outcome, Row
 
 log = logging.getLogger(__name__)
 
-SETTLE_ROWS = 200
-SETTLE_SECONDS = 0.25
+GATHER_SECONDS = 0.03  # so long intents and outcomes gather before they are written together
+SETTLE_SECONDS = 0.1  # outcomes wait so long for others …
+SETTLE_ROWS = 500  # … unless they are that many
 LARGEST = 1_000
 PAUSE = 1.0
 
 
 class Writer:
-    """Start it with `start`; `stop` writes what is still there."""
+    """Start it with `start`; `stop` writes what is still there.
+
+    What is handed in is appended without a lock: a lock for each mail costs more than all else here.
+    """
 
     def __init__(self):
-        self._changed = threading.Condition()
-        self._intents: list[tuple[list[Row], Future]] = []
-        self._outcomes: list[Outcome] = []
-        self._calls: list[Callable[[], None]] = []
-        self._oldest = 0.0
+        self._intents: deque[tuple[list[Row], Future]] = deque()
+        self._outcomes: deque[Outcome] = deque()
+        self._calls: deque[Callable[[], None]] = deque()
+        self._wake, self._stop = threading.Event(), threading.Event()
+        self._settled_at = 0.0
         self.settled = 0  # outcomes written so far
-        self._stopping = self._writing = False
+        self._writing = False
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     def start(self) -> None:
@@ -41,75 +46,59 @@ class Writer:
 
     def stop(self, timeout: float) -> bool:
         """Write all that was handed in, then end; False when that took longer than `timeout` seconds."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify()
+        self._stop.set()
+        self._wake.set()
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def intend(self, rows: list[Row]) -> Future:
         """A Future of the rows that may be sent; see `claims.intend`."""
         future: Future = Future()
-        with self._changed:
-            self._intents.append((rows, future))
-            self._changed.notify()
+        self._intents.append((rows, future))
+        self._wake.set()
         return future
 
     def settle(self, *outcomes: Outcome) -> None:
         """Hand in outcomes; they are written within SETTLE_SECONDS, or sooner when there are many."""
-        if not outcomes:
-            return
-        with self._changed:
-            if not self._outcomes:
-                self._oldest = time.monotonic()
-            self._outcomes += outcomes
-            if len(self._outcomes) >= SETTLE_ROWS or len(self._outcomes) == len(outcomes):
-                self._changed.notify()
+        self._outcomes.extend(outcomes)
+        if outcomes and not self._wake.is_set():
+            self._wake.set()
 
     def call(self, work: Callable[[], None]) -> None:
         """Run what else needs the database, once and after the outcomes handed in before; its failure is logged."""
-        with self._changed:
-            self._calls.append(work)
-            self._changed.notify()
+        self._calls.append(work)
+        self._wake.set()
 
     def is_idle(self) -> bool:
         """Nothing waits to be written or is being written."""
-        with self._changed:
-            return not (self._intents or self._outcomes or self._calls or self._writing)
+        return not (self._is_waited_for() or self._writing)  # in this order: it is taken out after `_writing` is set
+
+    def _is_waited_for(self) -> bool:
+        return bool(self._intents or self._outcomes or self._calls)
 
     def _run(self) -> None:
         while True:
-            with self._changed:
-                self._writing = False
-                self._wait()
-                intents, self._intents = self._intents, []
-                outcomes, calls = self._due_outcomes(), self._due_calls()
-                if self._stopping and not (intents or calls or outcomes):
-                    return
-                self._writing = True
-            self._write(intents, outcomes, calls)
-
-    def _wait(self) -> None:
-        while not (self._intents or self._calls or self._stopping or self._settle_in() <= 0):
-            self._changed.wait(self._settle_in() if self._outcomes else None)
-
-    def _settle_in(self) -> float:
-        if not self._outcomes or len(self._outcomes) >= SETTLE_ROWS:
-            return 0.0 if self._outcomes else 1.0
-        return self._oldest + SETTLE_SECONDS - time.monotonic()
+            self._wake.wait()
+            self._stop.wait(GATHER_SECONDS)
+            self._wake.clear()  # before the look at what is there: what comes later wakes us again
+            self._writing = True
+            self._write(_taken(self._intents, len(self._intents)), self._due_outcomes(), self._due_calls())
+            self._writing = False
+            if self._is_waited_for():
+                self._wake.set()
+            elif self._stop.is_set():
+                return
 
     def _due_outcomes(self) -> list[Outcome]:
-        if not self._outcomes or not (self._stopping or self._calls or self._settle_in() <= 0):
+        now = time.monotonic()
+        is_due = self._calls or self._stop.is_set() or len(self._outcomes) >= SETTLE_ROWS
+        if not (is_due or now - self._settled_at >= SETTLE_SECONDS):
             return []
-        due, self._outcomes = self._outcomes[:LARGEST], self._outcomes[LARGEST:]
-        self._oldest = time.monotonic()
-        return due
+        self._settled_at = now
+        return _taken(self._outcomes, LARGEST)
 
     def _due_calls(self) -> list[Callable[[], None]]:
-        if self._outcomes:
-            return []
-        due, self._calls = self._calls, []
-        return due
+        return [] if self._outcomes else _taken(self._calls, len(self._calls))
 
     def _write(self, intents, outcomes, calls) -> None:
         if outcomes:
@@ -123,6 +112,10 @@ class Writer:
                 work()
             except Exception:
                 log.exception("a note for the database was lost")
+
+
+def _taken(waiting: deque, most: int) -> list:
+    return [waiting.popleft() for _ in range(min(most, len(waiting)))]
 
 
 def _persist(work: Callable):
