@@ -29,4 +29,4 @@ def _literal(value, connection) -> str:
         return f"'{value}'"
     if kind is int:
         return str(value)
-    return "NULL" if value is None else connection.literal(value)
+    return "NULL" if value is None else connection.escape(value)

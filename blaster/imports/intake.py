@@ -8,7 +8,7 @@ from itertools import islice
 import peewee
 from peewee import SQL
 
-from blaster import db
+from blaster import db, erased
 from blaster.db import campaign_db
 from blaster.errors import NotFound
 from blaster.models.campaign_db import Recipient, RecipientList
@@ -53,10 +53,21 @@ def chunks(rows: Iterator[Row | Refusal]) -> Iterator[Chunk]:
         yield Chunk([row for row in some if type(row) is Row], [row for row in some if type(row) is Refusal])
 
 
+def without_erased(user_id: int, chunk: Chunk) -> Chunk:
+    """Who was erased is refused, and the refusal does not say who it was."""
+    gone = erased.among(user_id, [row.key for row in chunk.rows])
+    if not gone:
+        return chunk
+    rows = [row for row in chunk.rows if row.key not in gone]
+    refused = [Refusal(0, erased.SENTENCE, "")] * (len(chunk.rows) - len(rows))
+    return Chunk(rows, chunk.refused + refused)
+
+
 def take_in(user_id: int, list_id: int, sheet: Sheet) -> ImportResult:
     """All rows of a sheet, at once. Memory does not grow with it. What was stored before an error stays."""
     result, target = ImportResult(), Target(user_id, list_id, sheet.names)
     for chunk in chunks(sheet.rows):
+        chunk = without_erased(user_id, chunk)
         added, updated = target.put(chunk.rows) if chunk.rows else (0, 0)
         result.added += added
         result.updated += updated

@@ -66,7 +66,7 @@ def _read(found: Import) -> Iterator[None]:
     next(islice(sheet.rows, found.rows_read, found.rows_read), None)
     target = Target(found.user_id, found.list_id, sheet.names, found.id)
     for chunk in intake.chunks(sheet.rows):
-        _store(found, target, chunk, source.raw.tell())
+        _store(found, target, intake.without_erased(found.user_id, chunk), source.raw.tell())
         yield
 
 
