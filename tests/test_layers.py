@@ -11,7 +11,7 @@ BLASTER = PROJECT / "blaster"
 # What each part may import of the others; a part may always import itself. Modules that are not named are tenant
 # modules and the like ("tenant"), which do not import each other.
 PURE = {"config", "errors", "vault", "addresses", "forecast", "supervisor", "sheets", "review", "warmup", "drafts"}
-PURE |= {"zones", "windows", "literals", "senders"}
+PURE |= {"zones", "windows", "literals", "senders", "consent"}
 MAY_IMPORT = {
     "config": set(),
     "errors": set(),
@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "supervisor": set(),
     "warmup": set(),
     "senders": {"mail"},
+    "consent": {"config", "errors"},
     "mail": {"config", "addresses"},
     "db": {"config", "literals"},
     "models": {"db"},
@@ -55,6 +56,8 @@ ONLY_IN = {
     "socket": {"mail/transport.py", "workers/orchestrator.py"},  # the latter for the host's name
     "smtplib": {"mail/transport.py"},
     "peewee": {"db", "models", "migrations", "schema", "queue", "imports", "suppressions", "tenant", "lists"},
+    "authlib": {"consent"},
+    "requests": {"consent"},
     "pymysql": {"db"},
     "sqlite3": {"db"},
 }

@@ -10,8 +10,9 @@ from blaster.demo.wire import Wire
 if TYPE_CHECKING:
     from blaster.demo.sink import Sink
 
-LONGEST_COMMAND = 4096
+LONGEST_COMMAND = 16_384  # an access token may have several thousand characters (RFC 4954 section 4: 12,288)
 _PATH = re.compile(rb"(?i)(?:FROM|TO):\s*<([^<>\r\n]*)>(.*)", re.DOTALL)
+_BEARER = re.compile("user=([^\1]+)\1auth=Bearer ([^\1]+)\1\1")
 _SIZE = re.compile(rb"(?i)\bSIZE=(\d+)")
 
 
@@ -121,14 +122,14 @@ class Conversation(Wire):
 
     def auth(self, rest: bytes) -> None:
         mechanism, _, initial = rest.partition(b" ")
-        steps = {b"PLAIN": self.plain, b"LOGIN": self.login_name}
+        steps = {b"PLAIN": self.plain, b"LOGIN": self.login_name, b"XOAUTH2": self.bearer}
         step = steps.get(mechanism.upper())
         if not self.greeted or not self.sink.script.faults.auth or step is None:
             self.replies.append(b"504 5.5.4 Mechanism not offered\r\n")
         elif initial:
             step(initial)
         else:
-            self.challenge(step, b"" if step == self.plain else b"VXNlcm5hbWU6")
+            self.challenge(step, b"VXNlcm5hbWU6" if step == self.login_name else b"")
 
     def challenge(self, step, text: bytes) -> None:
         self.auth_step = step
@@ -142,6 +143,18 @@ class Conversation(Wire):
     def login_name(self, line: bytes) -> None:
         login = _decoded(line)
         self.challenge(lambda answer: self.sign_in(login, _decoded(answer)), b"UGFzc3dvcmQ6")
+
+    def bearer(self, line: bytes) -> None:
+        """Google's and Microsoft's XOAUTH2; a token that is not among `sink.tokens` gets its reason in JSON first."""
+        found = _BEARER.fullmatch(_decoded(line))
+        if found and (self.sink.tokens is None or found[2] in self.sink.tokens):
+            self.sign_in(found[1], found[2])
+        else:
+            self.challenge(lambda answer: self.refuse_token(), base64.b64encode(b'{"status":"400","schemes":"Bearer"}'))
+
+    def refuse_token(self) -> None:
+        self.auth_step = None
+        self.replies.append(b"535 5.7.8 Username and Password not accepted\r\n")
 
     def sign_in(self, login: str, password: str) -> None:
         self.auth_step = None

@@ -54,6 +54,7 @@ class Sink:
         self.conversations: set[Conversation] = set()
         self.incoming = memoryview(bytearray(65_536))
         self.accepted = 0
+        self.tokens: set[str] | None = None  # access tokens that XOAUTH2 takes; None: any
         self._tasks: set[asyncio.Task] = set()
 
     async def start(self) -> None:
@@ -103,7 +104,7 @@ class Sink:
             "PIPELINING": faults.pipelining,
             f"SIZE {faults.size}": faults.size,
             "STARTTLS": self.tls is not None and not secure,
-            "AUTH PLAIN LOGIN": faults.auth,
+            "AUTH PLAIN LOGIN XOAUTH2": faults.auth,
         }
         return [name for name, offered in offers.items() if offered] + ["8BITMIME", "ENHANCEDSTATUSCODES", "SMTPUTF8"]
 

@@ -22,7 +22,10 @@ def test_connection(endpoint: Endpoint, credentials: Credentials | None = None) 
     try:
         session = open_session(replace(endpoint, timeout=min(endpoint.timeout, OPENING)), credentials)
     except Refused as refused:
-        return Verdict(False, refused.problem, SENTENCES[refused.problem](endpoint, refused.reply))
+        sentence = SENTENCES[refused.problem]
+        if sentence is _auth and credentials and credentials.kind == "xoauth2":
+            sentence = _consent
+        return Verdict(False, refused.problem, sentence(endpoint, refused.reply))
     session.close()
     done = f"and signed in as {credentials.login}" if credentials else "; no login was tried"
     return Verdict(True, "", f"Connected to {_place(endpoint)} {_security(endpoint)} {done}.".replace(" ;", ";"))
@@ -88,6 +91,17 @@ def _auth(endpoint: Endpoint, reply) -> str:
     return (
         f"The server did not accept login and password: {reply.code} {reply.text}. Check both; many providers want an "
         "app password here instead of the usual one."
+    )
+
+
+def _consent(endpoint: Endpoint, reply) -> str:
+    if reply.code == 504:
+        return f"{_place(endpoint)} offers no sign-in by consent (XOAUTH2). Check port and encryption."
+    if reply.code // 100 == 4:
+        return f"{_place(endpoint)} cannot check the sign-in just now: {reply.code} {reply.text}. Try again later."
+    return (
+        f"The server did not accept the sign-in: {reply.code} {reply.text}. Sign in again, as the person to whom the "
+        "address belongs; at Microsoft, “Authenticated SMTP” must be on for the mailbox."
     )
 
 

@@ -54,6 +54,8 @@ class SmtpAccount(CrmModel):
     send_windows = LongText(null=True)  # JSON of blaster.windows; none: at any time
     created_at = Instant(**default(0))
 
+    access = ""  # no column: the token that `oauth.accounts_of` puts here, encrypted
+
     class Meta:
         table_name = "smtp_accounts"
         indexes = ((("user_id", "smtp_server_id"), False), (("smtp_server_id", "is_active"), False))

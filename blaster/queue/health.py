@@ -17,8 +17,9 @@ COOLING = {
     "too-many-recipients": (5 * MINUTE, HOUR),
     "protocol": (MINUTE, HOUR),
     "connection": (15_000, HOUR),
+    "no-token": (MINUTE, MINUTE),
 }
-ATTENTION = {"account-auth", "tls-required", "sender-not-allowed"}
+ATTENTION = {"account-auth", "needs-consent", "tls-required", "sender-not-allowed"}
 _KEY = (SmtpHealth.smtp_server_id, SmtpHealth.smtp_account_id, SmtpHealth.user_id)
 SERVER = 0  # the account id of a server's own row
 
@@ -104,6 +105,8 @@ def _key(server_id: int, account_id: int):
 
 _WORDS = {
     "account-auth": "Sign-in refused: check login and password",
+    "needs-consent": "Sign in again: the provider no longer accepts the consent given here",
+    "no-token": "The provider gave no access token; it is asked again each minute",
     "tls-required": "The server asks for encryption: choose STARTTLS or TLS",
     "sender-not-allowed": "The server does not accept this sender address",
     "account-limit": "The provider's sending limit is reached",

@@ -13,6 +13,7 @@ from blaster.web import (
     attachments,
     auth,
     campaigns,
+    consent,
     dashboard,
     decisions,
     errors,
@@ -60,7 +61,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.register(app)
     pages = (auth, dashboard, campaigns, review, preview, progress, decisions)
     pages += (ledger, list_settings, people)
-    pages += (recipients, imports, servers, accounts, admin)
+    pages += (recipients, imports, servers, accounts, consent, admin)
     pages += (schedule, settings_page)
     pages += (mail_templates, attachments, test_mail)
     pages += (unsubscribe,)

@@ -24,6 +24,9 @@ def new(server_id: int) -> ResponseReturnValue:
     form = _form(server, preset, for_new_account(preset))
     if account := accepted(form, lambda: servers.add_account(current_user.id, server_id, **form.data)):
         _warn(account, preset)
+        if account.auth != "password":
+            flash(f"Account added. It sends once you have signed in with {account.auth.capitalize()}.", "success")
+            return htmx.redirect(url_for("servers.show", server_id=server_id))
         flash("Account added. Test it to be sure that the password is right.", "success")
         return _to_server(server_id)
     return _page(form, server, None, preset)

@@ -4,7 +4,8 @@ from flask import current_app, flash, render_template
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from blaster import servers
+from blaster import consent, oauth, servers
+from blaster.errors import Conflict
 from blaster.mail import probe
 from blaster.mail.auth import Credentials
 from blaster.mail.transport import Endpoint
@@ -26,7 +27,10 @@ def answer(server: SmtpServer, account: SmtpAccount | None, back_url: str) -> Re
 
 
 def _try(server: SmtpServer, account: SmtpAccount | None) -> probe.Verdict:
-    return probe.test_connection(endpoint(server), credentials(account) if account else None)
+    try:
+        return probe.test_connection(endpoint(server), credentials(account) if account else None)
+    except Conflict as error:
+        return probe.Verdict(False, "auth", str(error))
 
 
 def endpoint(server: SmtpServer) -> Endpoint:
@@ -36,6 +40,12 @@ def endpoint(server: SmtpServer) -> Endpoint:
 
 
 def credentials(account: SmtpAccount) -> Credentials | None:
-    """How to sign in; None for an account without a password."""
+    """How to sign in; None for an account without a password. Raises Conflict where consent is needed or has ended."""
+    if account.auth != "password":
+        try:
+            token = oauth.access_token(current_app.config["BLASTER"], account)
+        except (consent.Ended, consent.Unreachable) as error:
+            raise Conflict(f"{error} Sign in again at the account.") from None
+        return Credentials(account.login or account.email, token, "xoauth2")
     login, password = servers.credentials(account)
     return Credentials(login, password) if password else None

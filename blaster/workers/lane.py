@@ -33,7 +33,8 @@ class Lane:
     def is_usable(self) -> bool:
         """May what was claimed be sent through it now?"""
         now = time.monotonic()
-        return self.account.is_active and now >= self.rest_until and self._opens <= now < self._closes
+        is_open = now >= self.rest_until and self._opens <= now < self._closes
+        return self.account.is_active and is_open and self._can_sign_in()
 
     def may_claim(self) -> bool:
         """Is it worth asking for more mails now?"""
@@ -75,10 +76,17 @@ class Lane:
                 session.close()
             return open_session(endpoint, self._credentials())
 
+    def _can_sign_in(self) -> bool:
+        """By consent only with an access token that holds; the next one comes with the account."""
+        return self.account.auth == "password" or bool(self.account.access)
+
     def _credentials(self) -> Credentials | None:
         """None without a password: a relay that trusts our address asks for none."""
-        password = vault.decrypt(self.account.password or "")
-        return Credentials(self.account.login or self.account.email, password) if password else None
+        account = self.account
+        if account.auth != "password":
+            return Credentials(account.login or account.email, vault.decrypt(account.access), "xoauth2")
+        password = vault.decrypt(account.password or "")
+        return Credentials(account.login or account.email, password) if password else None
 
     def keep(self, session: Session) -> None:
         """Take a session back for the next mails."""

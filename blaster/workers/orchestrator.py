@@ -12,13 +12,13 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 
-from blaster import campaigns, db, progress
+from blaster import campaigns, db, oauth, progress
 from blaster.config import Settings
 from blaster.db import crm_db
-from blaster.models.crm_db import CampaignControl, SmtpAccount, SmtpHealth, SmtpServer
+from blaster.models.crm_db import CampaignControl, SmtpHealth, SmtpServer
 from blaster.queue import control, leases, orphans, staging
 from blaster.queue.leases import Hold
-from blaster.workers import hours, recovery, starting
+from blaster.workers import hours, recovery, starting, tokens
 from blaster.workers.feeder import Feeder
 from blaster.workers.holds import Holds
 from blaster.workers.importer import Importer
@@ -86,6 +86,7 @@ class Orchestrator:
         self.pulse.beat(time.monotonic())
         for thread in (self.writer, self.feeder, self._beating, self._chores, self._staging, self._importing):
             thread.start()
+        self._thread("tokens", tokens.Renewal(self.settings, lambda: self.feeder.campaigns).work).start()
         log.info("worker %s started", self.owner)
 
     def _tick(self) -> None:
@@ -151,7 +152,7 @@ class Orchestrator:
         ids = list(self.pools)
         accounts, health = defaultdict(list), defaultdict(dict)
         with db.session(crm_db):
-            for account in SmtpAccount.select().where(SmtpAccount.smtp_server_id.in_(ids)):
+            for account in oauth.accounts_of(ids, now):
                 if account.user_id == servers[account.smtp_server_id].user_id:
                     accounts[account.smtp_server_id].append(account)
             for row in SmtpHealth.select().where(SmtpHealth.smtp_server_id.in_(ids)):
@@ -233,7 +234,7 @@ class Orchestrator:
     def _stage(self) -> None:
         """A batch of each campaign in turn, until no other is left for us."""
         if self._is_due("started", STARTED_SECONDS):
-            starting.start_due()
+            starting.start_due(self.settings.public_url)
             for started in campaigns.started():  # the web died between the two databases, or Server 2 was away
                 control.open_campaign(**started)
         while any(list(map(self._stage_next, self._to_stage()))):

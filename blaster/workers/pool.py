@@ -69,7 +69,8 @@ class ServerPool:
             gone = set(self.lanes) - {account.id for account in active}
             lost = [self.lanes.pop(account_id) for account_id in gone]
             self._rest_until = _rest(rows.get(health.SERVER), now)
-        for lane in lost:
+            stopped = [lane for lane in self.lanes.values() if not lane.is_usable()]
+        for lane in lost + stopped:
             self._give_back(lane)
         for lane in changed + lost:
             self._executor.submit(lane.close_idle)
@@ -124,6 +125,8 @@ class ServerPool:
     def refused(self, lane: Lane, reply: Reply) -> None:
         """No session for this account: the account's fault, or the server's."""
         reply_class = outcomes.class_of(reply)
+        if reply_class == "account-auth" and lane.account.auth != "password":
+            reply_class = "needs-consent"
         if reply.phase == "auth" and reply_class != "connection":
             self.account_failed(lane, reply_class, reply.text)
         elif reply_class == "tls-required" or reply.phase == "tls":
@@ -248,7 +251,7 @@ class ServerPool:
 
 def _signature(account: SmtpAccount) -> tuple:
     limits = (account.hourly_limit, account.daily_limit, account.send_windows)
-    return (account.email, account.login, account.password, *limits)
+    return (account.email, account.login, account.password, account.auth, account.access, *limits)
 
 
 def _rest(row: SmtpHealth | None, now: int) -> float:
