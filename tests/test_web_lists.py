@@ -1,5 +1,3 @@
-import io
-
 import pytest
 
 from blaster import recipients
@@ -12,11 +10,6 @@ def list_of(person, name="Customers", text=CSV):
     if text:
         recipients.import_csv(person.user_id, made.id, text)
     return made.id
-
-
-def upload(person, list_id, content: bytes, *, htmx=False):
-    data = {"file": (io.BytesIO(content), "people.csv")}
-    return person.post(f"/lists/{list_id}/import", data, htmx=htmx, content_type="multipart/form-data")
 
 
 def addresses(person, list_id) -> list[str]:
@@ -52,92 +45,6 @@ def test_lists_show_their_size_and_fields(alice):
     page = alice.get("/lists").text
     assert "first_name, city" in page
     assert '<td class="number" data-label="Recipients">2</td>' in page
-
-
-def test_a_file_is_imported(alice):
-    list_id = list_of(alice, text="")
-    answer = upload(alice, list_id, CSV.encode())
-    assert (answer.status_code, answer.location) == (303, f"/lists/{list_id}")
-    page = alice.get(f"/lists/{list_id}").text
-    assert "2 recipients added." in page
-    assert "ada@example.com" in page
-    assert "London" in page
-
-
-def test_pasted_rows_are_imported(alice):
-    list_id = list_of(alice, text="")
-    answer = alice.post(f"/lists/{list_id}/import", {"rows": "ada@example.com\ngrace@example.com\n"}, htmx=True)
-    assert (answer.status_code, answer.headers["HX-Redirect"]) == (204, f"/lists/{list_id}")
-    assert addresses(alice, list_id) == ["ada@example.com", "grace@example.com"]
-
-
-@pytest.mark.parametrize("htmx", [False, True])
-def test_rows_that_cannot_be_taken_are_shown_with_line_and_reason(alice, htmx):
-    list_id = list_of(alice, text="")
-    rows = "email,name\nada@example.com,Ada\nnot an address,<b>Bob</b>\ngrace@example.com,Grace\n"
-    answer = alice.post(f"/lists/{list_id}/import", {"rows": rows}, htmx=htmx)
-    assert answer.status_code == 200
-    assert "2 recipients added." in answer.text
-    assert "1 row could not be taken" in answer.text
-    assert '<td class="number">3</td>' in answer.text
-    assert "not an address" in answer.text
-    assert "<b>Bob</b>" not in answer.text
-    if htmx:
-        assert answer.headers["HX-Retarget"] == "#import-result"
-    else:
-        assert "not an address,&lt;b&gt;Bob" in answer.text  # still in the form
-    assert addresses(alice, list_id) == ["ada@example.com", "grace@example.com"]
-
-
-@pytest.mark.parametrize("htmx", [False, True])
-def test_rows_without_addresses_are_refused_and_stay_in_the_form(alice, htmx):
-    list_id = list_of(alice, text="")
-    answer = alice.post(f"/lists/{list_id}/import", {"rows": "name,city\nAda,London\n"}, htmx=htmx)
-    assert answer.status_code == 422
-    assert "No column with e-mail addresses found. The columns are: name, city." in answer.text
-    assert "name,city\nAda,London" in answer.text.replace("\r\n", "\n")
-
-
-def test_a_file_without_addresses_is_refused_beside_the_field(alice):
-    list_id = list_of(alice, text="")
-    answer = upload(alice, list_id, b"name,city\nAda,London\n", htmx=True)
-    assert answer.status_code == 422
-    assert 'id="file-error"' in answer.text
-    assert "No column with e-mail addresses found." in answer.text
-
-
-def test_a_form_without_file_says_so(alice):
-    list_id = list_of(alice, text="")
-    answer = alice.post(f"/lists/{list_id}/import", {"csrf_token": alice.token()}, content_type="multipart/form-data")
-    assert answer.status_code == 422
-    assert "Choose a file." in answer.text
-
-
-def test_a_file_that_is_too_large_is_refused_in_place(app, alice):
-    list_id = list_of(alice, text="")
-    app.config["MAX_CONTENT_LENGTH"] = 51_200
-    answer = upload(alice, list_id, b"email\n" + b"x" * 60_000)
-    assert answer.status_code == 413
-    assert "This is larger than 50 kB." in answer.text
-    assert 'id="file-error"' in answer.text
-    answer = upload(alice, list_id, b"email\n" + b"x" * 60_000, htmx=True)
-    assert (answer.status_code, answer.headers["HX-Retarget"]) == (422, "#upload-form")
-    assert "This is larger than 50 kB." in answer.text
-    assert answer.text.lstrip().startswith("<form")
-
-
-def test_a_stranger_with_a_large_file_learns_nothing(app, visitor, alice):
-    list_id = list_of(alice, text="")
-    app.config["MAX_CONTENT_LENGTH"] = 51_200
-    answer = upload(visitor, list_id, b"x" * 60_000)
-    assert (answer.status_code, answer.location.split("?")[0]) == (303, "/login")
-
-
-def test_the_second_import_says_what_was_there(alice):
-    list_id = list_of(alice)
-    rows = CSV.replace("London", "Paris") + "new@example.com,New,Oslo\n"
-    alice.post(f"/lists/{list_id}/import", {"rows": rows})
-    assert "1 recipient added, 1 updated, 1 there already." in alice.get(f"/lists/{list_id}").text
 
 
 def test_the_list_is_paged_by_id(alice):

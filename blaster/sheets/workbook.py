@@ -40,9 +40,9 @@ def text(stream: BinaryIO) -> Iterator[bytes]:
             try:
                 yield reading.stdout.readline()
                 yield from _pieces(reading.stdout)
-            finally:
-                if not reading.stdout.closed and reading.poll() is None and reading.stdout.peek(1):
-                    reading.kill()
+            except BaseException:
+                reading.kill()
+                raise
             _refuse(reading.wait(), reading.stderr.read())
 
 

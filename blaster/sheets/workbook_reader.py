@@ -95,10 +95,7 @@ def _sheets(workbook: CalamineWorkbook) -> Iterator[CalamineSheet]:
 
 
 def _rows(sheet: CalamineSheet) -> Iterator[list[str]]:
-    """From the first row on, so that a line is a row of the sheet."""
-    if sheet.start is None:
-        return
-    yield from ([] for _ in range(sheet.start[0]))
+    """From the first row on, blank ones too, so that a line is a row of the sheet."""
     for cells in sheet.iter_rows():
         yield [_text(cell) for cell in cells]
 
