@@ -49,9 +49,11 @@ def judge(status: str, *saids: str) -> Verdict:
     saids = tuple(said for said in saids if said.strip())
     verdicts = [_verdict(said, status) for said in saids] or [_verdict("", status)]
     found = next((verdict for verdict in verdicts if verdict.bounce_class), verdicts[0])
-    # A report may be about an address that does not exist, and its words about a mailbox that is full.
-    if found.bounce_class == "hard" and any(words.QUOTA.search(said) for said in saids):
-        return replace(found, bounce_class="quota")
+    if found.bounce_class == "hard":
+        # A code may say that an address does not exist, and the words beside it that something else is the matter.
+        veto = ((words.QUOTA, "quota"), (words.BEFORE_RECIPIENT, "block"))
+        other = next((name for pattern, name in veto if any(map(pattern.search, saids))), "hard")
+        return replace(found, bounce_class=other)
     return found if found.bounce_class else replace(found, bounce_class="soft")
 
 
