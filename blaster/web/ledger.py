@@ -28,7 +28,7 @@ def show(campaign_id: int) -> ResponseReturnValue:
         "ledger/show.html",
         campaign=campaign,
         asked=asked,
-        here=_here(campaign_id, asked),
+        choice=_choice(campaign_id, asked),
         after=after,
         mails=mails[:PAGE],
         next=ledger.position(asked, mails[PAGE - 1]) if len(mails) > PAGE else "",
@@ -44,7 +44,7 @@ def _asked() -> Question:
     return Question(state if state in ledger.STATES else "", given["reason"], given["search"])
 
 
-def _here(campaign_id: int, asked: Question) -> dict:
+def _choice(campaign_id: int, asked: Question) -> dict:
     """What keeps a link on the same choice."""
     chosen = {"state": asked.state, "reason": asked.reply_class, "search": asked.search}
     return {"campaign_id": campaign_id, **{name: value for name, value in chosen.items() if value}}
@@ -58,6 +58,8 @@ def _accounts() -> dict[int, str]:
 def export(campaign_id: int) -> ResponseReturnValue:
     """All that the same choice shows, as a file."""
     campaign = campaigns.get_campaign(current_user.id, campaign_id)
+    if campaign.status.status in NOT_YET:
+        return redirect(url_for("progress.show", campaign_id=campaign_id), 303)
     mails, accounts = ledger.every(current_user.id, campaign_id, _asked()), _accounts()
     return csv_file(f"{campaign.name} recipients", HEADER, (_cells(mail, accounts) for mail in mails))
 

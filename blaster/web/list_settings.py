@@ -90,7 +90,7 @@ def at_work(work_id: int) -> ResponseReturnValue:
     return render_template("lists/work.html", work=found, list=recipients.get_list(current_user.id, found.list_id))
 
 
-@bp.post("/work/<int:work_id>")
+@bp.post("/work/<int:work_id>/go-on")
 def go_on(work_id: int) -> ResponseReturnValue:
     """Another second of it."""
     return _worked(work.get(current_user.id, work_id))
