@@ -1,14 +1,16 @@
 """Campaigns of a user: drafts are written, reviewed, started; from then on this side mirrors Server 2."""
 
+from dataclasses import replace
+
 from peewee import Value
 
 from blaster import db, drafts
 from blaster.db import campaign_db, crm_db
 from blaster.errors import Conflict, Invalid, NotFound
 from blaster.models.attachments import Attachment
-from blaster.models.campaign_db import Campaign, CampaignStatus, Recipient, RecipientList
+from blaster.models.campaign_db import Campaign, CampaignStatus, Recipient, RecipientList, User
 from blaster.models.crm_db import CampaignControl
-from blaster.review import Review, look_over
+from blaster.review import Review, about_sender, look_over
 
 SENDER = ("sender_name", "sender_email", "reply_to")
 _TEXTS = ("subject", "preheader", "html", "text", *SENDER)
@@ -152,9 +154,9 @@ def delete_campaign(user_id: int, campaign_id: int) -> None:
     db.transaction(campaign_db, work)
 
 
-def review(user_id: int, campaign_id: int, *, accounts, warn_at: int = 5) -> Review:
-    """The last look before the start. `accounts`: those of the user that may send; `warn_at`: the setting
-    `campaigns_warning`. Raises NotFound."""
+def review(user_id: int, campaign_id: int, *, accounts, public_url: str, warn_at: int = 5) -> Review:
+    """The last look before the start. `accounts`: those of the user that may send; `public_url` and `warn_at`: the
+    settings `public_url` and `campaigns_warning`. Raises NotFound."""
     campaign = get_campaign(user_id, campaign_id)
     with db.session(campaign_db):
         mine = (RecipientList.id == campaign.list_id) & (RecipientList.user_id == user_id)
@@ -163,7 +165,9 @@ def review(user_id: int, campaign_id: int, *, accounts, warn_at: int = 5) -> Rev
         open_ones = _with_status(Campaign.campaign_id).where(
             (Campaign.user_id == user_id) & CampaignStatus.status.in_(["staging", "running"])
         )
-        return look_over(campaign, chosen, first, accounts, open_ones.count(), warn_at)
+        found = look_over(campaign, chosen, first, accounts, open_ones.count(), warn_at)
+        owner = User.get_or_none(User.id == user_id)
+        return replace(found, problems=[*found.problems, *about_sender(owner, public_url)])
 
 
 def start(user_id: int, campaign_id: int, *, due_at: int | None = None) -> Campaign:
@@ -233,8 +237,9 @@ def content(campaign: Campaign) -> dict:
     columns = (Attachment.filename, Attachment.content_type, Attachment.data)
     with db.session(campaign_db):
         files = list(Attachment.select(*columns).where(_files(campaign)).order_by(Attachment.id).tuples())
+        owner = User.select(User.organisation, User.postal_address).where(User.id == campaign.user_id).dicts().first()
     sender = {name: getattr(campaign, name) for name in SENDER}
-    return {**drafts.frozen(campaign), **sender, "attachments": files}
+    return {**drafts.frozen(campaign), **sender, **(owner or {}), "attachments": files}
 
 
 def mirror(user_id: int, campaign_id: int, status: str, note: str = "") -> None:

@@ -13,7 +13,8 @@ ADDRESS = "email"  # the merge field that every recipient has
 
 @dataclass(frozen=True)
 class Problem:
-    """A reason not to start. `link_kind`: where it is mended: accounts | list (its recipients) | edit (the draft)."""
+    """A reason not to start. `link_kind`: where it is mended: accounts | list (its recipients) | edit (the draft) |
+    settings (the user's); empty where only the administrator can."""
 
     text: str
     link_kind: str
@@ -70,6 +71,17 @@ def _missing(campaign, chosen, accounts) -> Iterator[Problem]:
         yield Problem("Write a subject.", "edit")
     if not (campaign.html or "").strip() and not (campaign.text or "").strip():
         yield Problem("Write the message.", "edit")
+
+
+def about_sender(owner, public_url: str) -> Iterator[Problem]:
+    """What each mail has to say and cannot: who sends it, from where, how to stop it. `owner`: a User or None."""
+    if not (owner and owner.organisation):
+        yield Problem("Say who sends: the footer of each mail names you or your organisation.", "settings")
+    if not (owner and owner.postal_address):
+        yield Problem("Add your postal address. It stands in the footer of each mail, as the law demands.", "settings")
+    if not public_url:
+        words = "Nobody could unsubscribe, since this installation does not know its own web address. Its administrator"
+        yield Problem(f"{words} has to set BLASTER_PUBLIC_URL, for example to https://mail.example.com.", "")
 
 
 def look_at(message, known: list[str] | None) -> tuple[list[str], list[str]]:

@@ -1,5 +1,6 @@
 """People who sign in: each owns servers, lists and campaigns; an admin also sees how the installation fares."""
 
+import re
 import secrets
 
 from peewee import IntegrityError
@@ -11,6 +12,7 @@ from blaster.errors import Invalid, NotFound
 from blaster.models.campaign_db import User
 
 SHORTEST_PASSWORD = 10
+_TAG = re.compile(r"\{[{%]")
 
 # Checked for unknown names too: the time of the answer must not tell who has an account.
 _NOBODY = generate_password_hash(secrets.token_urlsafe())
@@ -88,6 +90,21 @@ def edit_profile(user_id: int, *, name: str, time_zone: str) -> None:
     if not zones.is_known(time_zone):
         raise Invalid({"time_zone": "Choose a time zone of the list."})
     _update(user_id, name=name.strip()[:120], time_zone=time_zone)
+
+
+def edit_sender(user_id: int, *, organisation: str, postal_address: str) -> None:
+    """Who sends and from where, as the footer of each mail says it. Raises Invalid, NotFound."""
+    lines = (line.strip() for line in postal_address.splitlines())
+    values = {"organisation": organisation.strip(), "postal_address": "\n".join(filter(None, lines))}
+    errors = {}
+    for field, longest in (("organisation", 120), ("postal_address", 500)):
+        if len(values[field]) > longest:
+            errors[field] = f"At most {longest} characters have room in a footer."
+        if _TAG.search(values[field]) or not values[field].replace("\n", "").isprintable():
+            errors[field] = "Merge tags and control characters cannot be used here."
+    if errors:
+        raise Invalid(errors)
+    _update(user_id, **values)
 
 
 def set_password(user_id: int, password: str) -> None:

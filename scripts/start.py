@@ -70,7 +70,11 @@ def configure(options):
     from blaster import config
 
     try:
-        return config.load()
+        settings = config.load()
+        if options.demo and not settings.public_url:
+            os.environ["BLASTER_PUBLIC_URL"] = f"http://127.0.0.1:{settings.port}"
+            settings = config.load()
+        return settings
     except config.ConfigError as error:
         sys.exit(str(error))
 

@@ -5,11 +5,13 @@ from collections import Counter, defaultdict
 from peewee import fn
 
 from blaster import db
-from blaster.db import crm_db
+from blaster.db import campaign_db, crm_db
+from blaster.models.campaign_db import User
 from blaster.models.crm_db import TABLES, CampaignControl, Mail, SmtpAccount, SmtpServer
 from blaster.queue import control, tally
 
 ALICE, BOB = 1, 2
+SENDER = {"organisation": "Alder Street Bakery", "postal_address": "12 Alder Street\nLondon N1"}
 CONTENT = {"subject": "Hi", "sender_name": "", "sender_email": "", "reply_to": "", "html": "<p>Hi</p>", "text": "Hi"}
 
 
@@ -18,6 +20,13 @@ def clear() -> None:
     with db.session(crm_db):
         for table in TABLES:
             table.delete().execute()
+
+
+def known_sender(user_id=ALICE) -> None:
+    """A user who said who they are and where they live, without which no campaign starts."""
+    values = {"email": f"u{user_id}@example.com", "password_hash": "", "session_token": "", **SENDER}
+    with db.session(campaign_db):
+        User.create(id=user_id, **values)
 
 
 def server_with_account(user_id=ALICE, *, hourly=1_000, daily=10_000, accounts=1, host="127.0.0.1", port=25):

@@ -106,6 +106,8 @@ ROUTES = {
     "accounts.new": OWNED,
     "accounts.caps": OWNED,
     "consent.begin": OWNED,
+    "domains.show": OWNED,
+    "domains.check": OWNED,
     "consent.answer": PERSONAL,
     "accounts.edit": OWNED,
     "accounts.switch": OWNED,

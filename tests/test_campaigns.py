@@ -5,8 +5,9 @@ from blaster.errors import Conflict, Invalid, NotFound
 from blaster.models.campaign_db import CampaignStatus
 from blaster.models.crm_db import SmtpAccount
 from blaster.queue import control
+from tests.queue_data import ALICE, BOB, SENDER, known_sender
 
-ALICE, BOB = 1, 2
+PUBLIC_URL = "https://mail.example.com"
 PEOPLE = "email,First Name\nann@example.com,Ann\nbob@example.com,Bob\ncy@example.com,Cy\n"
 ACCOUNTS = [SmtpAccount(hourly_limit=50, daily_limit=500)]
 
@@ -169,7 +170,8 @@ def test_draft_is_deleted(draft):
 
 
 def test_review_shows_the_message_of_the_first_recipient(draft):
-    found = campaigns.review(ALICE, draft.campaign_id, accounts=ACCOUNTS)
+    known_sender()
+    found = campaigns.review(ALICE, draft.campaign_id, accounts=ACCOUNTS, public_url=PUBLIC_URL)
     assert (found.problems, found.warnings, found.recipients) == ([], [], 3)
     assert (found.sample.email, found.sample.subject, found.sample.html) == (
         "ann@example.com",
@@ -178,14 +180,28 @@ def test_review_shows_the_message_of_the_first_recipient(draft):
     )
 
 
+def test_no_campaign_starts_that_does_not_say_who_sends_and_how_to_stop_it(draft):
+    found = campaigns.review(ALICE, draft.campaign_id, accounts=ACCOUNTS, public_url="")
+    assert [problem.link_kind for problem in found.problems] == ["settings", "settings", ""]
+    assert "postal address" in found.problems[1].text and "BLASTER_PUBLIC_URL" in found.problems[2].text
+
+
+def test_the_frozen_message_says_who_sends(draft):
+    known_sender()
+    content = campaigns.content(_get(draft))
+    assert (content["organisation"], content["postal_address"]) == tuple(SENDER.values())
+
+
 def test_review_counts_only_own_campaigns_that_run(draft, customers):
     for user_id in (ALICE, BOB):
         theirs = recipients.create_list(user_id, "People")
         recipients.import_csv(user_id, theirs.id, "ann@example.com\n")
         other = campaigns.create_campaign(user_id, name="Other", list_id=theirs.id)
         campaigns.start(user_id, other.campaign_id)
-    assert campaigns.review(ALICE, draft.campaign_id, accounts=ACCOUNTS, warn_at=3).warnings == []
-    [warning] = campaigns.review(ALICE, draft.campaign_id, accounts=ACCOUNTS, warn_at=2).warnings
+    assert (
+        campaigns.review(ALICE, draft.campaign_id, accounts=ACCOUNTS, public_url=PUBLIC_URL, warn_at=3).warnings == []
+    )
+    [warning] = campaigns.review(ALICE, draft.campaign_id, accounts=ACCOUNTS, public_url=PUBLIC_URL, warn_at=2).warnings
     assert "2 campaigns" in warning
 
 
@@ -198,7 +214,7 @@ def test_stranger_finds_nothing(draft, customers):
         lambda: campaigns.edit_campaign(BOB, draft.campaign_id, name="Bob's"),
         lambda: campaigns.copy_campaign(BOB, draft.campaign_id),
         lambda: campaigns.delete_campaign(BOB, draft.campaign_id),
-        lambda: campaigns.review(BOB, draft.campaign_id, accounts=[]),
+        lambda: campaigns.review(BOB, draft.campaign_id, accounts=[], public_url=PUBLIC_URL),
         lambda: campaigns.start(BOB, draft.campaign_id),
         lambda: campaigns.mirror(BOB, draft.campaign_id, "paused"),
     ):

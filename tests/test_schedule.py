@@ -5,17 +5,18 @@ from datetime import UTC, datetime
 import pytest
 
 from blaster import campaigns, db, recipients, schedule, servers, windows
-from blaster.db import crm_db
+from blaster.db import campaign_db, crm_db
 from blaster.errors import Conflict, Invalid, NotFound
-from blaster.models.campaign_db import CampaignStatus
+from blaster.models.campaign_db import CampaignStatus, User
 from blaster.queue import claims, control, leases
 from blaster.queue.claims import Outcome
 from blaster.windows import Windows
 from blaster.workers import hours, starting
 from tests.clock import DAY, HOUR, MINUTE, START
-from tests.queue_data import ALICE, BOB, running_campaign, server_with_account, statuses
+from tests.queue_data import ALICE, BOB, known_sender, running_campaign, server_with_account, statuses
 from tests.work import wait_until, worker
 
+PUBLIC_URL = "https://mail.example.com"
 NEVER_NOW = Windows("UTC", (0,), 0, 5)
 
 
@@ -45,18 +46,19 @@ NEXT = START - START % MINUTE + HOUR
 
 @pytest.fixture
 def account(clock):
+    known_sender()
     server_with_account()
 
 
 def test_it_starts_when_its_time_has_come_and_only_once(clock, account):
     campaign_id = scheduled(NEXT)
     clock.at = NEXT - 1
-    starting.start_due()
+    starting.start_due(PUBLIC_URL)
     assert status_of(campaign_id).status == "scheduled" and not schedule.due()
     clock.at = NEXT
     found = schedule.due()
     assert [(each.user_id, each.campaign_id, each.start_at) for each in found] == [(ALICE, campaign_id, NEXT)]
-    starting.start_due()
+    starting.start_due(PUBLIC_URL)
     assert (status_of(campaign_id).status, status_of(campaign_id).started_at) == ("staging", NEXT)
     with pytest.raises(Conflict):
         campaigns.start(ALICE, campaign_id, due_at=NEXT)  # another process that saw the same
@@ -71,7 +73,7 @@ def test_the_recipients_are_those_of_the_start(clock, account):
     list_id = campaigns.get_campaign(ALICE, campaign_id).list_id
     recipients.import_csv(ALICE, list_id, "email\nada@example.com\n")
     clock.at = NEXT + 30_000
-    starting.start_due()
+    starting.start_due(PUBLIC_URL)
     assert status_of(campaign_id).total_emails == 2
 
 
@@ -80,7 +82,7 @@ def test_a_start_that_is_long_overdue_waits_for_a_click(clock, account, late, st
     campaign_id = scheduled(NEXT)
     clock.at = NEXT + late
     assert schedule.is_held(status_of(campaign_id)) is not starts
-    starting.start_due()
+    starting.start_due(PUBLIC_URL)
     assert status_of(campaign_id).status == ("staging" if starts else "scheduled")
     if not starts:
         campaigns.start(ALICE, campaign_id)  # the click
@@ -92,7 +94,7 @@ def test_what_is_missing_by_then_holds_it(clock, account):
     with db.session(crm_db):
         servers.set_account_active(ALICE, servers.list_accounts(ALICE)[0].id, False)
     clock.at = NEXT
-    starting.start_due()
+    starting.start_due(PUBLIC_URL)
     status = status_of(campaign_id)
     assert status.status == "scheduled" and schedule.is_held(status) and "SMTP accounts" in status.note
     assert schedule.due() == []
@@ -106,7 +108,7 @@ def test_it_goes_back_to_the_drafts_and_is_not_started_then(clock, account):
     (found,) = schedule.due()
     schedule.unschedule(ALICE, campaign_id)
     with pytest.raises(Conflict):
-        starting._start(found)
+        starting._start(found, PUBLIC_URL)
     assert status_of(campaign_id).status == "draft" and status_of(campaign_id).start_at is None
     campaigns.delete_campaign(ALICE, campaign_id)
 

@@ -10,6 +10,7 @@ from werkzeug.security import generate_password_hash
 from blaster import db, users
 from blaster.models.campaign_db import User
 from blaster.web import create_app
+from tests.queue_data import SENDER
 
 PASSWORD = "correct horse battery"
 _HASH = generate_password_hash(PASSWORD)
@@ -65,7 +66,7 @@ def signed_in(app) -> Callable[..., Visitor]:
     """Makes a user with this first name, signed in (as if: hashing a password twice for each test is slow)."""
 
     def make(name: str, role: str = "user") -> Visitor:
-        values = {"email": f"{name.lower()}@example.com", "name": name, "role": role, "session_token": name}
+        values = {"email": f"{name.lower()}@example.com", "name": name, "role": role, "session_token": name, **SENDER}
         with db.session(db.campaign_db):
             user = User.create(password_hash=_HASH, **values)
         person = Visitor(app)

@@ -26,6 +26,7 @@ class Story:
     email: str
     name: str
     sender: str
+    postal_address: str
     accounts: tuple[int, int]
     campaign: str
     subject: str
@@ -37,6 +38,7 @@ STORIES = (
         email="alice@example.com",
         name="Alice Alder",
         sender="Alder Street Bakery",
+        postal_address="12 Alder Street\nLondon N1 7AA\nUnited Kingdom",
         accounts=(3, 2),
         campaign="Winter loaves",
         subject='{{ first_name | default: "Friend" }}, the winter loaves are here',
@@ -46,6 +48,7 @@ STORIES = (
         email="bob@example.com",
         name="Bob Brandt",
         sender="Museum of Hours",
+        postal_address="3 Clock Square\n1010 Vienna\nAustria",
         accounts=(2, 2),
         campaign="A night among the clocks",
         subject="Saturday: a night among the clocks, {{ first_name }}",
@@ -75,6 +78,8 @@ def seed(data_dir: Path, sink_port: int, count: int = 10_000) -> list[Demo]:
 
 def _tell(story: Story, password: str, sink_port: int, count: int) -> Demo:
     user = users.by_email(story.email) or users.create(story.email, story.name, password)
+    if not user.postal_address:
+        users.edit_sender(user.id, organisation=story.sender, postal_address=story.postal_address)
     _point_servers(user, story, sink_port)
     campaign = _campaign(user, story, _fill_list(user, count))
     return Demo(user.id, story.email, password, campaign.campaign_id)

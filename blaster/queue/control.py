@@ -12,21 +12,23 @@ from blaster.queue import quota, tally
 SLICE = 1_000
 OPEN = ("staging", "running", "paused", "cancelling")
 CONTENT = ("subject", "sender_name", "sender_email", "reply_to", "html", "text")
+_FOOTER = ("organisation", "postal_address")
 _FILE = ("campaign_id", "position", "filename", "content_type", "data")
 
 
 def open_campaign(
     user_id: int, campaign_id: int, list_id: int, stage_until: int, content: dict, send_windows: str | None = None
 ) -> None:
-    """Hand a started campaign over to the workers, with its message frozen: `content` has the CONTENT fields, and
-    `attachments` as (filename, content type, bytes).
+    """Hand a started campaign over to the workers, with its message frozen: `content` has the CONTENT fields, who
+    sends (`organisation`, `postal_address`), and `attachments` as (filename, content type, bytes).
 
     `stage_until`: the last recipient id that belongs to it; `send_windows`: as stored. Safe to repeat.
     """
 
     def work():
-        columns = ("campaign_id", "user_id", "list_id", *CONTENT)
-        row = (campaign_id, user_id, list_id, *(content[name] for name in CONTENT))
+        columns = ("campaign_id", "user_id", "list_id", *CONTENT, *_FOOTER)
+        said = (*(content[name] for name in CONTENT), *(content.get(name, "") for name in _FOOTER))
+        row = (campaign_id, user_id, list_id, *said)
         _insert(CampaignContent, columns, row)
         for position, file in enumerate(content.get("attachments", ())):
             _insert(CampaignAttachment, _FILE, (campaign_id, position, *file))

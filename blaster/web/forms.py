@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from flask_wtf import FlaskForm
-from wtforms import EmailField, PasswordField, SelectField, StringField
+from wtforms import EmailField, PasswordField, SelectChoice, SelectField, StringField
 from wtforms.validators import InputRequired
 from wtforms.widgets import NumberInput
 
@@ -34,12 +34,12 @@ class ZoneField(SelectField):
     """An IANA time zone, by continents."""
 
     def __init__(self, *args, **options):
-        by_area: dict[str, list] = {"": [("UTC", "UTC")]}
+        choices = [SelectChoice("UTC")]
         for name in zones.names()[1:]:
             area, _, place = name.partition("/")
-            by_area.setdefault(area, []).append((name, place.replace("_", " ").replace("/", ", ")))
+            choices.append(SelectChoice(name, place.replace("_", " ").replace("/", ", "), optgroup=area))
         # An unknown one is refused by the tenant module, in its own words.
-        super().__init__(*args, choices=by_area, validate_choice=False, **options)
+        super().__init__(*args, choices=choices, validate_choice=False, **options)
 
 
 def accepted(form: FlaskForm, save: Callable):

@@ -46,8 +46,9 @@ def _accounts() -> list[SmtpAccount]:
 
 
 def _look_over(campaign_id: int, accounts: list[SmtpAccount]) -> Review:
-    warn_at = current_app.config["BLASTER"].campaigns_warning
-    return campaigns.review(current_user.id, campaign_id, accounts=accounts, warn_at=warn_at)
+    settings = current_app.config["BLASTER"]
+    limits = {"public_url": settings.public_url, "warn_at": settings.campaigns_warning}
+    return campaigns.review(current_user.id, campaign_id, accounts=accounts, **limits)
 
 
 def _view(campaign_id: int) -> dict:
@@ -62,5 +63,6 @@ def _view(campaign_id: int) -> dict:
             "accounts": url_for("servers.index"),
             "list": url_for("imports.add", list_id=list_id) if list_id else "",
             "edit": url_for("campaigns.edit", campaign_id=campaign_id),
+            "settings": url_for("settings.profile", _anchor="sender"),
         },
     }

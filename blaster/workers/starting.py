@@ -13,18 +13,22 @@ from blaster.schedule import Due
 log = logging.getLogger(__name__)
 
 
-def start_due() -> None:
-    """Each is looked over once more: what is missing by now holds it until its owner has seen to it."""
+def start_due(public_url: str) -> None:
+    """Each is looked over once more: what is missing by now holds it until its owner has seen to it.
+
+    `public_url`: the setting.
+    """
     for found in schedule.due():
         try:
-            _start(found)
+            _start(found, public_url)
         except Conflict as error:  # nothing happens to one that another process or its owner was quicker with
             schedule.hold(found, str(error))
 
 
-def _start(found: Due) -> None:
+def _start(found: Due, public_url: str) -> None:
     accounts = [account for account in servers.list_accounts(found.user_id) if account.is_active]
-    problems = campaigns.review(found.user_id, found.campaign_id, accounts=accounts).problems
+    looked_over = campaigns.review(found.user_id, found.campaign_id, accounts=accounts, public_url=public_url)
+    problems = looked_over.problems
     if problems:
         raise Conflict(problems[0].text)
     campaigns.start(found.user_id, found.campaign_id, due_at=found.start_at)

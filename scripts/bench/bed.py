@@ -72,6 +72,7 @@ def _environment(folder: Path, server: MariaDB | None, settings: dict) -> dict[s
         "BLASTER_DATA_DIR": str(folder),
         "BLASTER_CAMPAIGN_URL": urls[0],
         "BLASTER_CRM_URL": urls[1],
+        "BLASTER_PUBLIC_URL": letter.PUBLIC_URL,
         "BLASTER_SECRET_KEY": secrets.token_urlsafe(),
         "BLASTER_VAULT_KEYS": Fernet.generate_key().decode(),
     }
@@ -88,6 +89,7 @@ def _disconnect() -> None:
 def add_sender(name: str, port: int, mails: int, *, server_count=2, accounts=2, connections=5, password="") -> Sender:
     """A user with SMTP servers on that port, a list, and the draft of a campaign."""
     user = users.create(f"{name}@bench.example.com", name, PASSWORD)
+    users.edit_sender(user.id, organisation=letter.ORGANISATION, postal_address=letter.POSTAL_ADDRESS)
     limits = {"daily_limit": PLENTY, "hourly_limit": PLENTY}
     for place in range(server_count):
         where = {"host": "127.0.0.1", "port": port, "encryption": "none", "max_connections": connections}
@@ -109,8 +111,8 @@ def draft(user_id: int, list_id: int, mails: int) -> Sender:
 def start(sender: Sender) -> None:
     """As the button does; the workers stage it."""
     started = campaigns.start(sender.user_id, sender.campaign_id)
-    content = {field: getattr(started, field) for field in control.CONTENT}
-    control.open_campaign(sender.user_id, sender.campaign_id, started.list_id, started.stage_until, content)
+    handed_over = (started.list_id, started.stage_until, campaigns.content(started))
+    control.open_campaign(sender.user_id, sender.campaign_id, *handed_over)
 
 
 def stage(sender: Sender, batch: int = 10_000) -> None:

@@ -20,13 +20,17 @@ TEXT = (
     "This week: rye with roasted walnuts. Reserve a loaf at https://bakery.example.com/loaves.\n\n"
     "You get this letter as {{ email }}.\n"
 )
+ORGANISATION, POSTAL_ADDRESS = "Alder Street Bakery", "12 Alder Street\n2000 Antwerp\nBelgium"
+PUBLIC_URL = "https://mail.bench.example.com"
 SUBJECT = "{{ first_name }}, the winter loaves are here"
 FIELDS = dict(zip(control.CONTENT, (SUBJECT, "Alder Street Bakery", "", "", HTML, TEXT), strict=True))
 
 
 def size() -> int:
     """Octets of one finished message."""
-    skeleton = compile_message(Content(campaign_id=1, user_id=1, list_id=1, **FIELDS), message_key=b"0" * 32)
+    who = {"organisation": ORGANISATION, "postal_address": POSTAL_ADDRESS}
+    content = Content(campaign_id=1, user_id=1, list_id=1, **FIELDS, **who)
+    skeleton = compile_message(content, message_key=b"0" * 32, public_url=PUBLIC_URL)
     fields = {
         "first_name": "Greta",
         "last_name": "Eriksen",

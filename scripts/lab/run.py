@@ -129,6 +129,7 @@ def _environment(plan: Plan, folder: Path, urls: list[str]) -> dict[str, str]:
         "BLASTER_DATA_DIR": str(folder),
         "BLASTER_CAMPAIGN_URL": urls[0],
         "BLASTER_CRM_URL": urls[1],
+        "BLASTER_PUBLIC_URL": "https://mail.lab.example.com",
         "BLASTER_SECRET_KEY": secrets.token_urlsafe(),
         "BLASTER_VAULT_KEYS": Fernet.generate_key().decode(),
         "BLASTER_TLS_CA_FILE": str(folder / "certificate.pem"),

@@ -27,6 +27,7 @@ def populate(plan: Plan, sinks: list[SinkProcess]) -> list[Tenant]:
 def _tenant(plan: Plan, sinks: list[SinkProcess], number: int, mails: int) -> Tenant:
     name = f"user{number}"
     user = users.create(f"{name}@example.com", name, users.new_password())
+    users.edit_sender(user.id, organisation=name, postal_address="1 Laboratory Lane\nCambridge")
     fair = mails // (len(sinks) * plan.accounts)
     for place, sink in enumerate(sinks):
         fields = {"host": "127.0.0.1", "port": sink.port, "encryption": sink.encryption}
@@ -53,6 +54,6 @@ def _start(user_id: int, name: str, mails: int) -> int:
     text = {"subject": "Hello {{ first_name }}", "html": "<p>Hello</p>", "text": "Hello"}
     draft = campaigns.create_campaign(user_id, name="lab", list_id=chosen.id, **text)
     started = campaigns.start(user_id, draft.campaign_id)
-    content = {field: getattr(started, field) for field in control.CONTENT}
-    control.open_campaign(user_id, draft.campaign_id, started.list_id, started.stage_until, content)
+    handed_over = (started.list_id, started.stage_until, campaigns.content(started))
+    control.open_campaign(user_id, draft.campaign_id, *handed_over)
     return draft.campaign_id
