@@ -15,7 +15,8 @@ CLOSED = "Outside its sending hours"
 
 @dataclass(frozen=True)
 class Line:
-    """One account. `state`: ok | inactive | attention | cooling | waiting | closed; `words` why, `until` (ms) when it ends."""
+    """One account. `state`: ok | inactive | attention | cooling | waiting | closed (outside its sending hours); `words`
+    why, `until` (ms) when it ends."""
 
     account: SmtpAccount
     server: SmtpServer
