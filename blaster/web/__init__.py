@@ -16,6 +16,7 @@ from blaster.web import (
     consent,
     dashboard,
     decisions,
+    domains,
     errors,
     formatting,
     imports,
@@ -61,7 +62,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.register(app)
     pages = (auth, dashboard, campaigns, review, preview, progress, decisions)
     pages += (ledger, list_settings, people)
-    pages += (recipients, imports, servers, accounts, consent, admin)
+    pages += (recipients, imports, servers, accounts, consent, domains, admin)
     pages += (schedule, settings_page)
     pages += (mail_templates, attachments, test_mail)
     pages += (unsubscribe,)
