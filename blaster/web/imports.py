@@ -1,5 +1,6 @@
 """Recipients from a file or pasted rows: brought, looked over, imported by the workers, and what became of each row."""
 
+from datetime import date
 from typing import BinaryIO
 
 from flask import Blueprint, Response, current_app, flash, redirect, render_template, request, url_for
@@ -104,9 +105,15 @@ def _view(found: Import) -> dict:
         "is_over": is_over,
         "refused": list(refused),
         "consent": uploads.CONSENT.get(found.consent, ""),
+        "agreed_on": _day(found.consent_date),
         "has_worker": is_over or any(lease.name.startswith("worker:") for lease in leases.alive()),
         "seconds": SECONDS,
     }
+
+
+def _day(iso: str) -> str:
+    day = date.fromisoformat(iso)
+    return f"{day.day} {day:%B %Y}"
 
 
 @bp.get("/imports/<int:import_id>/progress")
