@@ -6,7 +6,7 @@ from io import BytesIO
 from flask import Flask
 from werkzeug.routing import Rule
 
-from blaster import attachments, campaigns, db, mail_templates, recipients, servers
+from blaster import attachments, campaigns, db, mail_templates, recipients, servers, suppressions
 from blaster.imports import uploads
 from blaster.lists import work
 from blaster.models.crm_db import Mail
@@ -94,6 +94,11 @@ ROUTES = {
     "schedule.unschedule": OWNED,
     "schedule.campaign_hours": OWNED,
     "schedule.account_hours": OWNED,
+    "suppressions.index": PERSONAL,
+    "suppressions.add": PERSONAL,
+    "suppressions.export": PERSONAL,
+    "suppressions.lift": OWNED,
+    "planner.show": PERSONAL,
     "settings.profile": PERSONAL,
     "settings.sender": PERSONAL,
     "servers.index": PERSONAL,
@@ -115,6 +120,8 @@ ROUTES = {
     "accounts.test": OWNED,
     "admin.overview": ADMIN,
     "admin.live": ADMIN,
+    "complaints.index": ADMIN,
+    "complaints.lift": ADMIN,
 }
 
 
@@ -135,9 +142,11 @@ def own(user_id: int, *, started: bool = False) -> dict[str, int]:
         control.open_campaign(user_id, campaign.campaign_id, found.id, stage_until, content)
         while not staging.stage_batch(control.state(user_id, campaign.campaign_id), 10):
             pass
+    suppressions.add(user_id, "walrus@example.com")
     with db.session(db.crm_db):
         mail = Mail.get_or_none(Mail.campaign_id == campaign.campaign_id)
     return {
+        "suppression_id": suppressions.search(user_id)[0].id,
         "server_id": server.id,
         "account_id": account.id,
         "list_id": found.id,
@@ -160,6 +169,6 @@ def rules(app: Flask, *kinds: str) -> Iterator[tuple[Rule, str]]:
 
 def build(app: Flask, rule: Rule, values: dict) -> str:
     """The rule's URL with ids out of `values`."""
-    fixed = {"change": "activate", "filename": "app.css", "token": "x", "key": "letter"}
+    fixed = {"change": "activate", "filename": "app.css", "token": "x", "number": 1, "key": "letter"}
     wanted = {name: values.get(name, fixed.get(name)) for name in rule.arguments}
     return app.url_map.bind("localhost").build(rule.endpoint, wanted)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from blaster import db, forecast, rehearsal, windows
 from blaster.db import crm_db
-from blaster.rehearsal import BUCKET, Account, Campaign, simulate
 from blaster.models.crm_db import SmtpAccount, SmtpServer
 from blaster.queue import claims, leases, quota
+from blaster.rehearsal import BUCKET, Account, Campaign, simulate
 from blaster.windows import Windows
 from tests.clock import DAY, HOUR, MINUTE, START
 from tests.queue_data import ALICE, running_campaign

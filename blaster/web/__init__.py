@@ -13,6 +13,7 @@ from blaster.web import (
     attachments,
     auth,
     campaigns,
+    complaints,
     consent,
     dashboard,
     decisions,
@@ -24,6 +25,7 @@ from blaster.web import (
     list_settings,
     mail_templates,
     people,
+    planner,
     preview,
     progress,
     recipients,
@@ -31,6 +33,7 @@ from blaster.web import (
     schedule,
     security,
     servers,
+    suppressions,
     test_mail,
     unsubscribe,
 )
@@ -63,9 +66,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     pages = (auth, dashboard, campaigns, review, preview, progress, decisions)
     pages += (ledger, list_settings, people)
     pages += (recipients, imports, servers, accounts, consent, domains, admin)
-    pages += (schedule, settings_page)
+    pages += (schedule, planner, settings_page)
     pages += (mail_templates, attachments, test_mail)
-    pages += (unsubscribe,)
+    pages += (unsubscribe, suppressions, complaints)
     for module in pages:
         app.register_blueprint(module.bp)
     app.extensions["csrf"].exempt(unsubscribe.bp)

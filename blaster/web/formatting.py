@@ -12,13 +12,14 @@ from flask_login import current_user
 from markupsafe import Markup
 
 from blaster import windows
+from blaster.addresses import masked
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 
 def register(app: Flask) -> None:
     """Install the filters, and the version that lets browsers keep static files for a year."""
-    for name in (number, size, plural, duration, instant, ago, clock, moment, hours):
+    for name in (number, size, plural, duration, instant, ago, clock, moment, weekday, hours, masked):
         app.add_template_filter(name)
     app.url_defaults(_with_version)
 
@@ -94,6 +95,12 @@ def moment(ms: int | None, zone: str = "") -> Markup | str:
         return "–"
     there = _local(ms, zone)
     return _tag(there, f"{there:%a} {_short(there)}" + (f" ({zone})" if zone else ""))
+
+
+def weekday(ms: int) -> str:
+    """`Thu 26 Nov`: a day of the user's zone."""
+    there = _local(ms)
+    return f"{there:%a} {there.day} {there:%b}"
 
 
 def hours(stored: str | None) -> str:

@@ -7,15 +7,16 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from blaster import campaigns, progress
+from blaster import campaigns, progress, senders
 from blaster.models.campaign_db import CampaignStatus
 from blaster.queue import control
-from blaster.web import htmx, supply, waiting
+from blaster.web import htmx, outlook, supply, waiting
 
 bp = Blueprint("progress", __name__, url_prefix="/campaigns")
 
 # Seconds between two looks; a state that is not here has ended.
 REFRESH = {"scheduled": 10, "staging": 2, "running": 2, "cancelling": 2, "waiting": 10, "paused": 10}
+FORETOLD = ("scheduled", "staging", "running", "waiting")
 COUNTS = ("sent", "failed", "unknown", "suppressed", "cancelled", "active", "pending")
 ACCOUNTS = 20  # shown; more would hide the errors below them
 
@@ -48,7 +49,12 @@ def fragment(campaign_id: int) -> ResponseReturnValue:
 def _view(campaign) -> dict:
     status = campaign.status
     lines = [line for line in supply.lines(current_user.id) if line.state != "inactive"]
-    state, reasons = _state(campaign, lines)
+    domain = senders.domain_of(campaign.sender_email)
+    fitting = [line for line in lines if senders.may_send_as(line.account, domain)]
+    state, reasons = _state(campaign, fitting)
+    if state == "waiting" and lines and not fitting:
+        reasons = [waiting.Reason(f"No SMTP account may send from {domain}", 0, 0)]
+    lines = fitting
     view = {
         "state": state,
         "reasons": reasons,
@@ -56,6 +62,7 @@ def _view(campaign) -> dict:
         "lines": lines[:ACCOUNTS] if state in REFRESH and state != "scheduled" else [],
         "errors": _errors(status),
         "seconds": REFRESH.get(state),
+        "plan": outlook.live(campaign, lines) if state in FORETOLD else None,
     }
     return view | {"campaign": campaign, "status": status, "version": _version(status, view)}
 
@@ -64,7 +71,8 @@ def _version(status: CampaignStatus, view: dict) -> str:
     """Changes with anything the fragment shows; every half minute too, as "goes on in 5 min" must not stand still."""
     lines = [(line.account.id, line.state, line.left, line.budget.hour_used, line.until) for line in view["lines"]]
     clock = int(time.time() // 30) if view["seconds"] else 0
-    return f"{crc32(repr((status.__data__, view['reasons'], lines, clock)).encode()):08x}"
+    foretold = view["plan"] and (view["plan"].finish, view["plan"].binding)
+    return f"{crc32(repr((status.__data__, view['reasons'], lines, clock, foretold)).encode()):08x}"
 
 
 def _state(campaign, lines: list[supply.Line]) -> tuple[str, list[waiting.Reason]]:

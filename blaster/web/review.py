@@ -8,7 +8,7 @@ from blaster import campaigns, recipients
 from blaster.models.crm_db import SmtpAccount
 from blaster.queue import control
 from blaster.review import Review
-from blaster.web import htmx, supply
+from blaster.web import htmx, outlook, supply
 
 bp = Blueprint("review", __name__, url_prefix="/campaigns")
 
@@ -38,11 +38,11 @@ def start(campaign_id: int) -> ResponseReturnValue:
 
 def look_over(campaign_id: int) -> Review:
     """What is missing and what to expect, with the user's accounts as they are."""
-    return _look_over(campaign_id, _accounts())
+    return _look_over(campaign_id, _usable(supply.lines(current_user.id)))
 
 
-def _accounts() -> list[SmtpAccount]:
-    return [line.account for line in supply.lines(current_user.id) if line.state != "inactive"]
+def _usable(lines: list[supply.Line]) -> list[SmtpAccount]:
+    return [line.account for line in lines if line.state != "inactive"]
 
 
 def _look_over(campaign_id: int, accounts: list[SmtpAccount]) -> Review:
@@ -52,13 +52,15 @@ def _look_over(campaign_id: int, accounts: list[SmtpAccount]) -> Review:
 
 
 def _view(campaign_id: int) -> dict:
-    user_id, accounts = current_user.id, _accounts()
+    user_id, lines = current_user.id, supply.lines(current_user.id)
+    accounts = _usable(lines)
     review = _look_over(campaign_id, accounts)
     list_id = review.campaign.list_id
     return {
         "review": review,
         "list": recipients.get_list(user_id, list_id) if list_id else None,
         "accounts": accounts,
+        **_outlook(review, lines),
         "links": {
             "accounts": url_for("servers.index"),
             "list": url_for("imports.add", list_id=list_id) if list_id else "",
@@ -66,3 +68,10 @@ def _view(campaign_id: int) -> dict:
             "settings": url_for("settings.profile", _anchor="sender"),
         },
     }
+
+
+def _outlook(review: Review, lines: list[supply.Line]) -> dict:
+    if review.problems or not review.recipients:
+        return {"plan": None}
+    plan = outlook.foretell(review.campaign, lines, mails=review.recipients)
+    return {"plan": plan, "chart": outlook.chart(plan, review.campaign.campaign_id)}

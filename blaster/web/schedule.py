@@ -19,7 +19,7 @@ from blaster.windows import Windows
 
 bp = Blueprint("schedule", __name__)
 
-_OFFICE = ([0, 1, 2, 3, 4], "08:00", "18:00")
+OFFICE = ([0, 1, 2, 3, 4], "08:00", "18:00")
 
 
 class ScheduleForm(Form):
@@ -121,7 +121,7 @@ def _hours(stored: str | None, save, back: str, name: str) -> ResponseReturnValu
 
 
 def _shown(hours: Windows | None) -> dict:
-    days, opens, closes = _OFFICE
+    days, opens, closes = OFFICE
     if hours:
         days, opens, closes = hours.days, *(windows.clock(m % windows.MIDNIGHT) for m in (hours.opens, hours.closes))
     zone = hours.zone if hours else current_user.time_zone
