@@ -18,7 +18,7 @@ REFUSED = frozenset(
     "bat chm cmd com cpl dll exe hta iso jar js jse lnk mde msc msi msp pif ps1 scr vb vbe vbs wsf".split()
 )
 _SUMMARY = [field for field in Attachment._meta.sorted_fields if field.name != "data"]
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029"\\/:*?<>|]+')
+_UNSAFE = re.compile(r'[\s\x00-\x1f\x7f-\x9f"\\/:*?<>|]+')
 _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
 
 

@@ -94,7 +94,7 @@ const losses = body => {
   }
   add('table', 'table', 'tables')
   add('img, svg, video', 'picture', 'pictures')
-  if (body.querySelector('[style], [bgcolor], [color], font, center') || body.ownerDocument.querySelector('style')) {
+  if (body.querySelector('[data-style], [bgcolor], [color], font, center')) {
     found.push('colours, sizes and spacing')
   }
   const others = [...body.querySelectorAll('*')].map(element => element.tagName)
@@ -103,12 +103,18 @@ const losses = body => {
   return found
 }
 
+// The page's policy holds for what it parses, too: styles would be reported as attacks.
+const parsed = html => {
+  const harmless = html.replace(/<style\b[\s\S]*?(<\/style\s*>|$)/gi, '').replace(/(\s)style(\s*=)/gi, '$1data-style$2')
+  return new DOMParser().parseFromString(harmless, 'text/html').body
+}
+
 const isEmpty = node => !node.textContent.trim() && !node.querySelector('img')
 
 // The words of a layout: every cell and paragraph a block of its own, what only a mail program reads left out.
 const words = body => {
   body.querySelectorAll(GONE).forEach(element => element.remove())
-  body.querySelectorAll('[style*="display:none"], [style*="display: none"]').forEach(element => element.remove())
+  body.querySelectorAll('[data-style*="display:none"], [data-style*="display: none"]').forEach(element => element.remove())
   body.querySelectorAll('img').forEach(image => image.replaceWith(image.alt || ''))
   body.querySelectorAll('h2, h3').forEach(title => {
     const heading = body.ownerDocument.createElement('h1')
@@ -179,7 +185,7 @@ customElements.define('message-editor', class extends HTMLElement {
   turnIntoLetter() {
     if (!this.html.value.trim()) return this.write('')
     if (this.html.value === this.made) return this.write(this.rich.value)
-    const lost = losses(new DOMParser().parseFromString(this.html.value, 'text/html').body)
+    const lost = losses(parsed(this.html.value))
     if (!lost.length) return this.convert()
     this.querySelector('[data-losses]').textContent = `It would lose: ${lost.join(', ')}. The text and its links stay.`
     this.warn(true)
@@ -193,7 +199,7 @@ customElements.define('message-editor', class extends HTMLElement {
   convert() {
     this.kept = this.html.value
     this.warn(false)
-    this.write(words(new DOMParser().parseFromString(this.html.value, 'text/html').body), true)
+    this.write(words(parsed(this.html.value)), true)
   }
 
   async turnIntoHtml() {

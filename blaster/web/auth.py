@@ -60,7 +60,9 @@ def _stop_strangers() -> ResponseReturnValue | None:
 def _ask_to_sign_in() -> ResponseReturnValue:
     """A fragment answers 401: a redirect would put the whole sign-in page inside a tile."""
     if htmx.is_htmx():
-        return Response(status=401, headers={"HX-Redirect": url_for("auth.login")})
+        page = urlsplit(request.headers.get("HX-Current-URL", ""))
+        here = page.path if page.netloc == request.host and page.path != "/" else None
+        return Response(status=401, headers={"HX-Redirect": url_for("auth.login", next=here)})
     wanted = request.full_path.rstrip("?") if request.method == "GET" and request.path != "/" else None
     return htmx.redirect(url_for("auth.login", next=wanted))
 
