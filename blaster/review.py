@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from math import ceil
 
+from blaster import senders
 from blaster.mail import footer, merge
+from blaster.mail.presets import home_of
 
 ADDRESS = "email"  # the merge field that every recipient has
 
@@ -44,6 +46,8 @@ class Review:
 def look_over(campaign, chosen, first, accounts, open_campaigns: int, warn_at: int) -> Review:
     """`chosen`: the list and `first`: its first recipient, or None; `open_campaigns`: how many run already."""
     size = chosen.size if chosen else 0
+    everyone, domain = accounts, senders.domain_of(campaign.sender_email or "")
+    accounts = [account for account in everyone if senders.may_send_as(account, domain)]
     # Without recipients nobody knows which tags there will be.
     known = json.loads(chosen.field_names or "[]") if size else None
     wrong, advice = look_at(campaign, known)
@@ -53,14 +57,17 @@ def look_over(campaign, chosen, first, accounts, open_campaigns: int, warn_at: i
             sample = _sample(campaign, first)
         except merge.MergeError as error:
             wrong = [str(error)]
-    problems = [*_missing(campaign, chosen, accounts), *(Problem(sentence, "edit") for sentence in wrong)]
+    problems = [*_missing(campaign, chosen, accounts, everyone), *(Problem(sentence, "edit") for sentence in wrong)]
+    advice += _left_out(domain, accounts, everyone)
     warnings = [*advice, *_warnings(size, accounts, open_campaigns, warn_at)]
     return Review(campaign, size, problems, warnings, sample)
 
 
-def _missing(campaign, chosen, accounts) -> Iterator[Problem]:
-    if not accounts:
+def _missing(campaign, chosen, accounts, everyone) -> Iterator[Problem]:
+    if not everyone:
         yield Problem("No SMTP accounts yet. Add one.", "accounts")
+    elif not accounts:
+        yield Problem(_nobody_may(senders.domain_of(campaign.sender_email)), "accounts")
     elif not any(_in_hours(1, accounts)):
         yield Problem("The limits of all SMTP accounts are 0, so nothing can be sent. Raise one.", "accounts")
     if chosen is None:
@@ -71,6 +78,21 @@ def _missing(campaign, chosen, accounts) -> Iterator[Problem]:
         yield Problem("Write a subject.", "edit")
     if not (campaign.html or "").strip() and not (campaign.text or "").strip():
         yield Problem("Write the message.", "edit")
+
+
+def _nobody_may(domain: str) -> str:
+    if home := home_of(domain):
+        reason = f"Mail from {domain} is accepted only through {home.name}’s own server. Choose another sender address."
+    else:
+        reason = "Choose another sender address, or name the domain at an account whose provider has verified it."
+    return f"None of your SMTP accounts may send from {domain}. {reason}"
+
+
+def _left_out(domain: str, accounts, everyone) -> Iterator[str]:
+    out = len(everyone) - len(accounts)
+    if accounts and out:
+        verb = "is" if out == 1 else "are"
+        yield f"{out} of your {len(everyone)} SMTP accounts may not send from {domain} and {verb} left out."
 
 
 def about_sender(owner, public_url: str) -> Iterator[Problem]:

@@ -20,8 +20,10 @@ def may_send_as(account, domain: str) -> bool:
 
     Its own domain with what lies above and below it (relaxed alignment), and what its owner named in `from_domains`.
     """
+    if not domain:
+        return True
     own = (domain_of(account.email), *(account.from_domains or "").split())
-    return not domain or any(_related(domain, each) for each in own)
+    return any(_related(domain, each) for each in own)
 
 
 def _related(one: str, other: str) -> bool:

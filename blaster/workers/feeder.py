@@ -75,11 +75,11 @@ class Feeder:
         if not pool.is_usable():
             return False
         campaign_id = self._next_campaign(pool.server.user_id)
-        stock = max(SMALLEST, min(self._batch, int(pool.rate() * CLAIM_SECONDS)))
-        lane = pool.hungry_lane(full=stock / 2) if campaign_id else None
-        if lane is None:
+        if campaign_id is None or not self._is_ready(pool.server.user_id, campaign_id):
             return False
-        if not self._is_ready(pool.server.user_id, campaign_id):
+        stock = max(SMALLEST, min(self._batch, int(pool.rate() * CLAIM_SECONDS)))
+        lane = pool.hungry_lane(stock / 2, self._messages.from_domain(campaign_id))
+        if lane is None:
             return False
         limit = min(stock, self._share(pool, campaign_id))
         try:

@@ -2,7 +2,7 @@
 
 import threading
 
-from blaster import db
+from blaster import db, senders
 from blaster.db import crm_db
 from blaster.mail.compile import Content, Skeleton, compile_message
 from blaster.mail.merge import MergeError
@@ -32,6 +32,10 @@ class Messages:
     def get(self, campaign_id: int) -> Skeleton:
         """The compiled message of a loaded campaign."""
         return self._skeletons[campaign_id]
+
+    def from_domain(self, campaign_id: int) -> str:
+        """The domain that a loaded campaign sends from; empty: that of each account."""
+        return senders.domain_of(self._skeletons[campaign_id].sender(""))
 
     def keep(self, campaign_ids: set[int]) -> None:
         """Forget all others."""

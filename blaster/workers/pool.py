@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from blaster import db
+from blaster import db, senders
 from blaster.config import Settings
 from blaster.mail.session import Reply
 from blaster.mail.transport import Endpoint
@@ -91,10 +91,12 @@ class ServerPool:
         with self.lock:
             return sum(lane.rate for lane in self.lanes.values()) / max(1, len(self.lanes))
 
-    def hungry_lane(self, full: float) -> Lane | None:
-        """The usable account with fewer than `full` mails waiting that has used the least of its budget."""
+    def hungry_lane(self, full: float, from_domain: str) -> Lane | None:
+        """The usable account with fewer than `full` mails waiting that has used the least of its budget, among those
+        that may send from this domain."""
         with self.lock:
             lanes = [lane for lane in self.lanes.values() if lane.may_claim() and len(lane.rows) < full]
+            lanes = [lane for lane in lanes if senders.may_send_as(lane.account, from_domain)]
             return min(lanes, key=lambda lane: (lane.used_share(), len(lane.rows)), default=None)
 
     def is_needed_elsewhere(self) -> bool:
@@ -250,7 +252,7 @@ class ServerPool:
 
 
 def _signature(account: SmtpAccount) -> tuple:
-    limits = (account.hourly_limit, account.daily_limit, account.send_windows)
+    limits = (account.hourly_limit, account.daily_limit, account.send_windows, account.from_domains)
     return (account.email, account.login, account.password, account.auth, account.access, *limits)
 
 
