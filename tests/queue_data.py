@@ -8,7 +8,7 @@ from blaster import db
 from blaster.db import campaign_db, crm_db
 from blaster.models.campaign_db import User
 from blaster.models.crm_db import TABLES, CampaignControl, Mail, SmtpAccount, SmtpServer
-from blaster.queue import control, tally
+from blaster.queue import claims, control, tally
 
 ALICE, BOB = 1, 2
 SENDER = {"organisation": "Alder Street Bakery", "postal_address": "12 Alder Street\nLondon N1"}
@@ -61,6 +61,12 @@ def running_campaign(user_id=ALICE, campaign_id=7, mails=100, *, first=1):
             CampaignControl.campaign_id == campaign_id
         ).execute()
     return campaign_id
+
+
+def claim(user_id, server_id, account_id, campaign_id, hold, limit, mark=0):
+    """A claim for one account: (rows, what is left of its budget)."""
+    grant = claims.claim(user_id, server_id, campaign_id, hold, {account_id: limit}, mark)[account_id]
+    return grant.rows, grant.left
 
 
 def statuses(campaign_id=7) -> dict[str, int]:

@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from blaster.queue import claims, leases, orphans, quota
 from blaster.queue.claims import Outcome, Row
 from blaster.queue.quota import BUCKET
+from tests import queue_data
 from tests.clock import DAY, HOUR, MINUTE, START, Clock
 from tests.queue_data import ALICE, assert_books_balance, clear, running_campaign, server_with_account
 
@@ -73,7 +74,7 @@ class Workers(RuleBasedStateMachine):
             self.do(act, who, many, luck)
 
     def claim(self, who, many, luck):
-        found, _ = claims.claim(ALICE, self.server.id, self.account.id, 7, self.holds[who], many)
+        found, _ = queue_data.claim(ALICE, self.server.id, self.account.id, 7, self.holds[who], many)
         self.claimed[who].extend(found)
 
     def intend(self, who, many, luck):

@@ -7,6 +7,7 @@ from blaster.db import crm_db
 from blaster.models.crm_db import CampaignControl, Lease, Mail, SmtpAccount, Suppression
 from blaster.queue import claims, control, leases, orphans, quota
 from blaster.queue.claims import Outcome
+from tests import queue_data
 from tests.queue_data import ALICE, BOB, assert_books_balance, running_campaign, server_with_account, statuses
 
 TTL = 30_000
@@ -23,7 +24,7 @@ def account(databases):
 
 
 def claim(account, hold, limit=10, campaign_id=7, user_id=ALICE, mark=0):
-    return claims.claim(user_id, account.smtp_server_id, account.id, campaign_id, hold, limit, mark)
+    return queue_data.claim(user_id, account.smtp_server_id, account.id, campaign_id, hold, limit, mark)
 
 
 def sent(rows):
@@ -226,7 +227,7 @@ def test_many_claimers_share_rows_and_budget_exactly(databases):
 
     def run(hold, account):
         with db.session(crm_db):
-            while rows := claims.claim(ALICE, server.id, account.id, 7, hold, 7)[0]:
+            while rows := queue_data.claim(ALICE, server.id, account.id, 7, hold, 7)[0]:
                 with lock:
                     taken.extend(row.id for row in rows)
 

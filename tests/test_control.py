@@ -8,6 +8,7 @@ from blaster.errors import Conflict, NotFound
 from blaster.models.crm_db import CampaignContent, CampaignControl
 from blaster.queue import claims, control, leases, quota
 from blaster.queue.claims import Outcome
+from tests import queue_data
 from tests.clock import MINUTE
 from tests.queue_data import (
     ALICE,
@@ -146,7 +147,7 @@ def test_closing_waits_for_mails_under_way_and_keeps_what_is_unknown(clock):
     _, account = server_with_account(hourly=10)
     running_campaign(mails=20)
     hold = leases.take("server:1", "host:1", MINUTE)
-    rows, _ = claims.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 10)
+    rows, _ = queue_data.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 10)
     claims.intend(rows[:4])
     claims.settle([Outcome(rows[0], "unknown")])
     control.cancel(ALICE, 7)
@@ -166,7 +167,7 @@ def test_no_intent_follows_a_pause_that_returned(databases):
     _, account = server_with_account(hourly=1_000)
     running_campaign(mails=400)
     hold = leases.take("server:1", "host:1", MINUTE)
-    rows, _ = claims.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 400)
+    rows, _ = queue_data.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 400)
     shares = [rows[i::4] for i in range(4)]
 
     def send(share):

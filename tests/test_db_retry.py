@@ -13,6 +13,7 @@ from blaster import boot, config, db, schema
 from blaster.db import crm_db
 from blaster.models.crm_db import Lease, SmtpUsage
 from blaster.queue import claims, control, leases, quota
+from tests import queue_data
 from tests.conftest import HINT, REQUIRE_ALL, create_schemas, environment
 from tests.mariadb import MariaDB, is_installed
 from tests.queue_data import ALICE, assert_books_balance, running_campaign, server_with_account, statuses
@@ -276,7 +277,7 @@ def test_a_lease_is_taken_once_though_the_answer_was_lost(lost_answer):
 def test_a_claim_is_made_once_though_the_answer_was_lost(lost_answer):
     account, hold = claimable()
     lost_answer()
-    rows, left = claims.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 10)
+    rows, left = queue_data.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 10)
     assert (len(rows), left, statuses()) == (10, 40, {"claimed": 10, "pending": 10})
     assert claims.intend(rows) == set(rows)
     assert_books_balance()
@@ -286,7 +287,7 @@ def test_a_claim_is_made_once_though_the_answer_was_lost(lost_answer):
 def test_a_claim_whose_answer_was_lost_is_known_though_nothing_may_be_claimed_now(lost_answer, change):
     account, hold = claimable()
     lost_answer(lambda: control.pause(ALICE, 7) if change == "pause" else switch_off(account))
-    rows, _ = claims.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 10)
+    rows, _ = queue_data.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 10)
     assert len(rows) == 10
     claims.settle([claims.Outcome(row, "pending") for row in rows])
     assert statuses() == {"pending": 20}
@@ -304,7 +305,7 @@ def switch_off(account):
 
 def test_intents_and_outcomes_are_written_once_though_the_answer_was_lost(lost_answer):
     account, hold = claimable()
-    rows, _ = claims.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 10)
+    rows, _ = queue_data.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 10)
     lost_answer()
     assert claims.intend(rows) == set(rows)
     lost_answer()

@@ -9,6 +9,7 @@ from blaster.errors import Conflict, NotFound
 from blaster.models.crm_db import CampaignControl, Mail
 from blaster.queue import claims, control, decisions, leases, orphans, quota
 from blaster.queue.claims import Outcome
+from tests import queue_data
 from tests.queue_data import ALICE, BOB, assert_books_balance, running_campaign, server_with_account, statuses
 from tests.work import wait_until, worker
 
@@ -23,7 +24,7 @@ def account(databases):
 def claim(account, limit=10_000, campaign_id=7, user_id=ALICE):
     name = f"server:{account.smtp_server_id}"
     hold = leases.take(name, "host:1", TTL)
-    rows, _ = claims.claim(user_id, account.smtp_server_id, account.id, campaign_id, hold, limit)
+    rows, _ = queue_data.claim(user_id, account.smtp_server_id, account.id, campaign_id, hold, limit)
     return hold, rows
 
 
@@ -85,7 +86,7 @@ def test_what_is_sent_again_is_found_above_the_low_water_mark(account):
     _, rows = in_doubt(account)
     decisions.send_again(ALICE, 7)
     hold = leases.take("server:1", "host:2", TTL)
-    found, _ = claims.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 100, max(row.id for row in rows))
+    found, _ = queue_data.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 100, max(row.id for row in rows))
     assert {row.id for row in found} == {row.id for row in rows}
 
 

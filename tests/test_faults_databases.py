@@ -13,6 +13,7 @@ from blaster.models.crm_db import TABLES
 from blaster.queue import claims, control, leases, orphans
 from blaster.queue.claims import Outcome
 from blaster.web import create_app
+from tests import queue_data
 from tests.clock import HOUR, MINUTE
 from tests.conftest import HINT, REQUIRE_ALL, create_schemas, environment
 from tests.faults import frozen, mails_by_status, received
@@ -51,7 +52,7 @@ def test_a_clock_set_back_gives_no_account_a_second_budget(clock):
 
     def send() -> int:
         hold = leases.take("server:1", "host:1", MINUTE)
-        rows, _ = claims.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 100)
+        rows, _ = queue_data.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 100)
         claims.settle([Outcome(row, "sent") for row in claims.intend(rows)])
         leases.release(hold)
         return len(rows)
@@ -70,7 +71,7 @@ def test_a_clock_set_back_leaves_leases_with_their_holders(clock):
     server, account = server_with_account()
     running_campaign(mails=10)
     dead, alive = (leases.take(f"server:{i}", f"host:{i}", MINUTE) for i in (1, 2))
-    claims.claim(ALICE, server.id, account.id, 7, dead, 10)
+    queue_data.claim(ALICE, server.id, account.id, 7, dead, 10)
     clock.advance(-HOUR)
     assert leases.renew("host:2", [alive.name], MINUTE) == {alive.name: alive}
     assert leases.take("server:1", "host:3", MINUTE) is None

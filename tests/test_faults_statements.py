@@ -7,6 +7,7 @@ from blaster import db
 from blaster.db import crm_db
 from blaster.queue import claims, leases
 from blaster.queue.claims import Outcome
+from tests import queue_data
 from tests.queue_data import ALICE, assert_books_balance, running_campaign, server_with_account, statuses
 
 HOUR = 60 * 60_000
@@ -20,8 +21,8 @@ def test_a_statement_that_fails_repeats_its_transaction_as_a_whole(databases, mo
 
     def steps():
         """Each is done when its transaction is; together they take every way that a mail takes."""
-        rows, _ = claims.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 4)
-        yield lambda: claims.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 1)
+        rows, _ = queue_data.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 4)
+        yield lambda: queue_data.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 1)
         yield lambda: claims.intend(rows)
         outcomes = [
             Outcome(row, status) for row, status in zip(rows, ("sent", "failed", "unknown", "pending"), strict=True)

@@ -7,6 +7,7 @@ from blaster import db
 from blaster.db import crm_db
 from blaster.models.crm_db import Lease
 from blaster.queue import claims, leases, orphans, quota
+from tests import queue_data
 from tests.clock import MINUTE
 from tests.queue_data import ALICE, assert_books_balance, running_campaign, server_with_account, statuses
 
@@ -108,7 +109,7 @@ def test_of_many_that_recover_each_row_is_recovered_once(databases):
     _, account = server_with_account()
     running_campaign(mails=60)
     hold = leases.take("server:1", "host:1", TTL)
-    rows, _ = claims.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 40)
+    rows, _ = queue_data.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 40)
     claims.intend(rows[:10])
     leases.expire_all("host:1")
     done = run(*[lambda: orphans.recover(hold)] * 4)
@@ -129,7 +130,7 @@ def test_recovery_waits_for_a_claim_that_was_under_way_when_the_lease_ran_out(da
         return left(*arguments)
 
     monkeypatch.setattr(quota, "left", slow)
-    claim = threading.Thread(target=claims.claim, args=(ALICE, account.smtp_server_id, account.id, 7, hold, 20))
+    claim = threading.Thread(target=claims.claim, args=(ALICE, account.smtp_server_id, 7, hold, {account.id: 20}))
     claim.start()
     assert inside.wait(10)
     orphans.recover(hold)
@@ -152,5 +153,5 @@ def test_a_claim_after_the_end_of_its_lease_is_refused(clock):
     hold = leases.take("server:1", "host:1", TTL)
     leases.end(hold)
     with pytest.raises(claims.Fenced):
-        claims.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 20)
+        queue_data.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 20)
     assert statuses() == {"pending": 20}

@@ -10,6 +10,7 @@ from blaster.errors import Conflict
 from blaster.models.crm_db import CampaignControl, Suppression
 from blaster.queue import claims, control, leases, orphans
 from blaster.queue.claims import Outcome
+from tests import queue_data
 from tests.clock import DAY
 from tests.queue_data import ALICE, assert_books_balance, running_campaign, server_with_account, statuses
 from tests.queue_model import Workers
@@ -154,7 +155,7 @@ def account(clock):
 
 
 def claim(account, hold):
-    return claims.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 4)[0]
+    return queue_data.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 4)[0]
 
 
 def outcomes(rows, status):

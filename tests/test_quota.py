@@ -11,6 +11,7 @@ from blaster.models.crm_db import SmtpAccount, SmtpUsage
 from blaster.queue import claims, leases, orphans, quota
 from blaster.queue.claims import Outcome
 from blaster.queue.quota import BUCKET, budget
+from tests import queue_data
 from tests.clock import DAY, HOUR, MINUTE, START
 from tests.queue_data import ALICE, BOB, assert_books_balance, running_campaign, server_with_account
 from tests.queue_model import Workers
@@ -101,7 +102,7 @@ def test_the_sql_of_a_claim_agrees_with_the_pure_function(clock):
             SmtpUsage.delete().execute()
             SmtpAccount.update(hourly_limit=hourly, daily_limit=daily).execute()
             quota.charge([(account.id, bucket, taken) for bucket, taken in usage])
-            left = quota.left(SmtpAccount.get_by_id(account.id), now)
+            left = quota.left([SmtpAccount.get_by_id(account.id)], now)[account.id]
         assert left == quota.budgets(ALICE, now)[account.id].left == budget(hourly, daily, usage, now).left
 
     agrees()
@@ -138,7 +139,7 @@ def test_greedy_workers_get_nearly_all_of_the_hour_and_never_more(clock):
     hold = leases.take("server:1", "host:1", DAY)
     sent = []
     for _ in range(4 * 30):
-        rows, _ = claims.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 1)
+        rows, _ = queue_data.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 1)
         claims.intend(rows)
         claims.settle([Outcome(row, "sent") for row in rows])
         sent += [clock.at] * len(rows)
@@ -153,7 +154,7 @@ def test_a_mail_counts_from_its_intent_not_from_its_claim(clock):
     clock.advance(50 * MINUTE)
     assert claims.intend(rows) == set(rows)
     clock.advance(20 * MINUTE)
-    assert claims.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 3) == ([], 0)
+    assert queue_data.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 3) == ([], 0)
 
 
 @pytest.mark.parametrize("status", ["sent", "unknown"])
@@ -186,7 +187,7 @@ def test_a_claim_older_than_an_hour_may_not_be_sent_any_more(clock):
     clock.advance(1)
     assert claims.intend(rows[1:]) == set()
     claims.settle([Outcome(row, "pending") for row in rows[1:]])
-    assert claims.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 3)[1] == 0
+    assert queue_data.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 3)[1] == 0
 
 
 def test_a_mail_in_doubt_counts_from_the_recovery(clock):
@@ -213,7 +214,7 @@ def claim_all(account):
     """A lease, and all rows that the account may send."""
     running_campaign()
     hold = leases.take("server:1", "host:1", DAY)
-    return hold, claims.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 100)[0]
+    return hold, queue_data.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 100)[0]
 
 
 def peak(instants: list[int], window: int) -> int:

@@ -12,6 +12,7 @@ from blaster.queue import claims, control, leases
 from blaster.queue.claims import Outcome
 from blaster.windows import Windows
 from blaster.workers import hours, starting
+from tests import queue_data
 from tests.clock import DAY, HOUR, MINUTE, START
 from tests.queue_data import ALICE, BOB, known_sender, running_campaign, server_with_account, statuses
 from tests.work import wait_until, worker
@@ -200,7 +201,7 @@ def test_no_claim_and_no_intent_outside_the_hours(clock):
     hold = leases.take(f"server:{account.smtp_server_id}", "host:1", 10 * DAY)
 
     def claim(n):
-        return claims.claim(ALICE, account.smtp_server_id, account.id, campaign_id, hold, n)[0]
+        return queue_data.claim(ALICE, account.smtp_server_id, account.id, campaign_id, hold, n)[0]
 
     start = windows.next_open(opens, clock.at)
     clock.at = start - 1

@@ -11,7 +11,8 @@ from blaster.mail import unsubscribe
 from blaster.mail.unsubscribe import Ticket
 from blaster.models.consent import LiftedSuppression
 from blaster.models.crm_db import CampaignContent, Mail, Suppression
-from blaster.queue import claims, leases
+from blaster.queue import leases
+from tests import queue_data
 from tests.queue_data import ALICE, BOB, running_campaign, server_with_account, statuses
 from tests.test_isolation import everything
 from tests.work import is_at_rest, wait_until, worker
@@ -45,7 +46,7 @@ def claimed(user_id=ALICE, campaign_id=7) -> set[str]:
     """Who is written to by the next claim."""
     server, account = server_with_account(user_id)
     hold = leases.take(f"server:{server.id}", "host:1", 30_000)
-    return {row.email for row in claims.claim(user_id, server.id, account.id, campaign_id, hold, 50)[0]}
+    return {row.email for row in queue_data.claim(user_id, server.id, account.id, campaign_id, hold, 50)[0]}
 
 
 def everybody(but=()) -> set[str]:

@@ -11,6 +11,7 @@ from blaster.models.crm_db import SmtpAccount
 from blaster.queue import claims, leases, quota
 from blaster.queue.claims import Outcome
 from blaster.warmup import DAY
+from tests import queue_data
 from tests.queue_data import ALICE, running_campaign, server_with_account
 from tests.test_quota import peak
 
@@ -78,7 +79,7 @@ def test_a_month_of_sending_follows_the_plan_and_never_passes_it(clock):
     running_campaign(mails=1_400)
     hold, sent, plan = leases.take("server:1", "host:1", 40 * DAY), [], list(warmup.steps(made))
     for _ in range(16 * 12):
-        rows, _ = claims.claim(ALICE, made.smtp_server_id, made.id, 7, hold, 200)
+        rows, _ = queue_data.claim(ALICE, made.smtp_server_id, made.id, 7, hold, 200)
         claims.intend(rows)
         claims.settle([Outcome(row, "sent") for row in rows])
         sent += [clock.at] * len(rows)

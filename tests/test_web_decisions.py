@@ -8,6 +8,7 @@ from blaster.mail.compile import message_id
 from blaster.models.crm_db import Mail
 from blaster.queue import claims, control, decisions, leases, orphans, staging
 from blaster.queue.claims import Outcome
+from tests import queue_data
 from tests.queue_data import assert_books_balance, statuses
 from tests.test_web_campaigns import add_account, draft_of
 
@@ -26,7 +27,7 @@ def sending(person, mails: int):
     while not staging.stage_batch(control.state(person.user_id, campaign_id), 1_000):
         pass
     hold = leases.take(f"server:{account.smtp_server_id}", "host:1", 30_000)
-    rows, _ = claims.claim(person.user_id, account.smtp_server_id, account.id, campaign_id, hold, mails)
+    rows, _ = queue_data.claim(person.user_id, account.smtp_server_id, account.id, campaign_id, hold, mails)
     assert claims.intend(rows) == set(rows)
     return campaign_id, hold, rows
 

@@ -4,9 +4,10 @@ import threading
 
 import pytest
 
-from blaster.queue import claims, leases
+from blaster.queue import leases
 from blaster.queue.claims import Outcome
 from blaster.workers.writer import Writer
+from tests import queue_data
 from tests.queue_data import ALICE, running_campaign, server_with_account, statuses
 
 
@@ -24,7 +25,7 @@ def sending(writer):
     server, account = server_with_account()
     hold = leases.take(f"server:{server.id}", "me", 60_000)
     campaign_id = running_campaign(mails=3)
-    rows, _ = claims.claim(ALICE, server.id, account.id, campaign_id, hold, 10)
+    rows, _ = queue_data.claim(ALICE, server.id, account.id, campaign_id, hold, 10)
     return list(writer.intend(rows).result(10))
 
 

@@ -7,13 +7,13 @@ the id of its claim (one lease may claim a row again and again), and each transa
 import json
 import secrets
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from blaster import addresses, db
+from blaster import db
 from blaster.db import crm_db
-from blaster.models.crm_db import Mail, SmtpAccount
-from blaster.queue import control, leases, quota, tally
+from blaster.models.crm_db import Mail
+from blaster.queue import control, leases, quota, suppressed, tally
 from blaster.queue.leases import Hold
 
 # What a claim takes, and what it takes when there is nothing left of the former.
@@ -26,13 +26,6 @@ _SETTLED = (
 )
 _SENT = (Mail.attempts, Mail.reply_class, Mail.smtp_code, Mail.smtp_text)
 _UNSETTLED = ("claimed", "sending", "unknown")
-_HERE = "s.user_id IN (0, %s) AND s.list_id IN (0, (SELECT list_id FROM campaign_control WHERE campaign_id=%s))"
-# The rows named by their address, and with id 0 the few entries that name a whole domain.
-_SUPPRESSED = (
-    f"SELECT m.id, '' FROM mail_blaster AS m JOIN suppressions AS s ON s.email_key=m.email_key AND {_HERE}"
-    f" WHERE m.id IN ({{ids}}) UNION ALL SELECT 0, s.email_key FROM suppressions AS s"
-    f" WHERE s.email_key >= '@' AND s.email_key < 'A' AND {_HERE}"
-)
 
 
 class _Unusual(Exception):
@@ -45,7 +38,7 @@ class Fenced(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What the rows of one claim have in common."""
+    """What the rows that an account got of one claim have in common."""
 
     id: int
     campaign_id: int
@@ -85,13 +78,25 @@ class Outcome:
     attempts: int = 0
 
 
-def claim(user_id: int, server_id: int, account_id: int, campaign_id: int, hold: Hold, limit: int, mark: int = 0):
-    """Reserve budget and rows in one transaction. Returns (rows, budget left on the account afterwards).
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What an account got of a claim, and how many mails it may still send beyond them."""
 
-    At most `limit` rows, never more than the account may send now; rows that the suppression list names are marked and
-    not returned. Rows that were never tried come first, from above the low-water `mark`. Raises Fenced.
+    rows: list[Row]
+    left: int
+
+
+def claim(
+    user_id: int, server_id: int, campaign_id: int, hold: Hold, limits: Mapping[int, int], mark: int = 0
+) -> dict[int, Grant]:
+    """Reserve budget and rows for some accounts of a server, in one transaction.
+
+    `limits`: account id -> rows it takes at most; none gets more than it may send now. Where there are not enough, all
+    get the same. Rows that the suppression list names are marked and not returned. Rows that were never tried come
+    first, from above the low-water `mark`. Raises Fenced.
     """
-    mine = Claim(secrets.randbits(62), campaign_id, server_id, account_id, hold)
+    claim_id = secrets.randbits(62)
+    of = {account_id: Claim(claim_id, campaign_id, server_id, account_id, hold) for account_id in limits}
     repeated = False
 
     def work():
@@ -101,25 +106,46 @@ def claim(user_id: int, server_id: int, account_id: int, campaign_id: int, hold:
         if not leases.are_held([hold], now):
             raise Fenced(hold.name)
         is_running = control.are_running([campaign_id], user_id)
-        account = _lock_account(user_id, server_id, account_id)
-        budget = quota.left(account, now) if account else 0
+        left = dict.fromkeys(limits, 0) | quota.left(quota.lock(user_id, server_id, list(limits)), now)
         # The COMMIT whose answer was lost; a pause since then must not hide from us what is ours to give back.
-        if not is_first and (done := _claimed(mine)):
-            return [_row(mine, row) for row in done], budget
-        if not (is_running and account):
-            return [], 0
-        found = _find(campaign_id, min(limit, budget), now, mark)
-        rows = _suppress(user_id, campaign_id, server_id, found, now)
-        if rows:
-            bucket = quota.bucket_of(now)
-            query = "UPDATE mail_blaster SET status='claimed', due_at=%s, lease_token=%s, claim_id=%s,"
-            query += f" smtp_account_id=%s, bucket=%s WHERE id IN ({_listed(row[0] for row in rows)})"
-            db.execute(crm_db, query, now, hold.token, mine.id, account_id, bucket)
-            quota.charge([(account_id, bucket, len(rows))])
-            tally.add(campaign_id, server_id, {"pending": -len(rows), "active": len(rows)})
-        return [_row(mine, row) for row in rows], budget - len(rows)
+        if not is_first and (done := _claimed(campaign_id, hold, claim_id)):
+            return {a: Grant(_rows(of[a], [row for row in done if row[-1] == a]), left[a]) for a in limits}
+        wanted = {account_id: min(limit, left[account_id]) if is_running else 0 for account_id, limit in limits.items()}
+        found = _find(campaign_id, sum(wanted.values()), now, mark)
+        shares = _shares(suppressed.leave_out(user_id, campaign_id, server_id, found, now), wanted)
+        _take(of, shares, now)
+        return {a: Grant(_rows(of[a], share), left[a] - len(share)) for a, share in shares.items()}
 
     return db.transaction(crm_db, work)
+
+
+def _shares(rows: list[tuple], wanted: Mapping[int, int]) -> dict[int, list[tuple]]:
+    """A share of the rows for each account; equal ones where there are not enough."""
+    shares, begin = {}, 0
+    for place, account_id in enumerate(sorted(wanted, key=wanted.get)):
+        equal = -(-(len(rows) - begin) // (len(wanted) - place))
+        shares[account_id] = rows[begin : begin + min(equal, wanted[account_id])]
+        begin += len(shares[account_id])
+    return shares
+
+
+def _take(of: Mapping[int, Claim], shares: Mapping[int, list[tuple]], now: int) -> None:
+    """Mark the rows of all shares, in one statement, and charge them."""
+    ids = {account_id: _listed(row[0] for row in share) for account_id, share in shares.items() if share}
+    if not ids:
+        return
+    *others, last = ids
+    cases = "".join(f"WHEN id IN ({ids[account_id]}) THEN {account_id} " for account_id in others)
+    account = f"CASE {cases}ELSE {last} END" if cases else last
+    query = (
+        f"UPDATE mail_blaster SET status='claimed', due_at=%s, lease_token=%s, claim_id=%s, smtp_account_id={account},"
+    )
+    query += f" bucket=%s WHERE id IN ({', '.join(ids.values())})"
+    claim, bucket = of[last], quota.bucket_of(now)
+    db.execute(crm_db, query, now, claim.hold.token, claim.id, bucket)
+    quota.charge([(account_id, bucket, len(shares[account_id])) for account_id in ids])
+    taken = sum(map(len, shares.values()))
+    tally.add(claim.campaign_id, claim.server_id, {"pending": -taken, "active": taken})
 
 
 def low_water(campaign_id: int, mark: int) -> int:
@@ -211,8 +237,7 @@ def _write_sent(outcomes: list[Outcome]) -> int:
     if db.update_rows(Mail, _SENT, rows, mine, match=(Mail.claim_id,), same=same) != len(rows):
         raise _Unusual
     sent = Counter((outcome.row.campaign_id, outcome.row.claim.server_id) for outcome in outcomes)
-    for (campaign_id, server_id), mails in sorted(sent.items()):
-        tally.add(campaign_id, server_id, {"active": -mails, "sent": mails})
+    tally.add_all({slot: {"active": -mails, "sent": mails} for slot, mails in sent.items()})
     return len(rows)
 
 
@@ -232,13 +257,7 @@ def _write(found: list[tuple[Outcome, str, int]], now: int) -> None:
     if rows:
         db.update_rows(Mail, _SETTLED, rows)
     quota.move(moves)
-    for campaign_id, server_id in sorted(changes):
-        tally.add(campaign_id, server_id, changes[campaign_id, server_id])
-
-
-def _lock_account(user_id: int, server_id: int, account_id: int) -> SmtpAccount | None:
-    mine = (SmtpAccount.user_id == user_id) & (SmtpAccount.smtp_server_id == server_id) & SmtpAccount.is_active
-    return db.locked(SmtpAccount.select().where((SmtpAccount.id == account_id) & mine)).first()
+    tally.add_all(changes)
 
 
 def _find(campaign_id: int, limit: int, now: int, mark: int) -> list[tuple]:
@@ -251,40 +270,22 @@ def _find(campaign_id: int, limit: int, now: int, mark: int) -> list[tuple]:
     return rows
 
 
-def _suppress(user_id: int, campaign_id: int, server_id: int, rows: list[tuple], now: int) -> list[tuple]:
-    named = _suppressed(user_id, campaign_id, rows) if rows else set()
-    if not named:
-        return rows
-    Mail.update(status="suppressed", due_at=now).where(Mail.id.in_(named)).execute()
-    tally.add(campaign_id, server_id, {"pending": -len(named), "suppressed": len(named)})
-    return [row for row in rows if row[0] not in named]
-
-
-def _suppressed(user_id: int, campaign_id: int, rows: list[tuple]) -> set[int]:
-    """Ids of the rows whose recipient wants no mail: none of this user, of this list, or of the whole installation.
-
-    By a join: with the addresses as values of the statement it takes longer, for a single level.
-    """
-    query = _SUPPRESSED.format(ids=_listed(row[0] for row in rows))
-    found = db.execute(crm_db, query, *(user_id, campaign_id) * 2).fetchall()
-    named, domains = {row_id for row_id, _ in found if row_id}, {key for row_id, key in found if not row_id}
-    return named | {row[0] for row in rows if addresses.domain_key(row[4]) in domains} if domains else named
-
-
 def _listed(ids: Iterable[int]) -> str:
     """Ids inside the statement itself: escaping them one by one costs more than the search."""
     return ", ".join(map(str, ids))
 
 
-def _claimed(claim: Claim) -> list[tuple]:
-    query = f"SELECT {_COLUMNS} FROM mail_blaster WHERE campaign_id=%s AND status='claimed'"
+def _claimed(campaign_id: int, hold: Hold, claim_id: int) -> list[tuple]:
+    query = f"SELECT {_COLUMNS}, smtp_account_id FROM mail_blaster WHERE campaign_id=%s AND status='claimed'"
     query += " AND lease_token=%s AND claim_id=%s ORDER BY id"
-    return db.execute(crm_db, query, claim.campaign_id, claim.hold.token, claim.id).fetchall()
+    return db.execute(crm_db, query, campaign_id, hold.token, claim_id).fetchall()
 
 
-def _row(claim: Claim, row: tuple) -> Row:
-    row_id, email, fields, attempts, _ = row
-    return Row(row_id, claim, email, json.loads(fields) if fields else {}, attempts)
+def _rows(claim: Claim, found: Iterable[tuple]) -> list[Row]:
+    return [
+        Row(row_id, claim, email, json.loads(fields) if fields else {}, attempts)
+        for row_id, email, fields, attempts, *_ in found
+    ]
 
 
 def _locked(rows: Iterable[Row]) -> list[tuple[Row, str, int | None]]:

@@ -8,8 +8,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from peewee import Case, fn
-
 from blaster import db, warmup
 from blaster.db import crm_db
 from blaster.models.crm_db import SmtpAccount, SmtpUsage
@@ -17,6 +15,10 @@ from blaster.models.crm_db import SmtpAccount, SmtpUsage
 BUCKET = 5 * 60_000
 HOUR = 60 * 60_000
 DAY = 24 * HOUR
+LIMITS = (
+    *(SmtpAccount.id, SmtpAccount.hourly_limit, SmtpAccount.daily_limit),
+    *(SmtpAccount.warmup_start, SmtpAccount.warmup_from),
+)
 _COLUMNS = (SmtpUsage.smtp_account_id, SmtpUsage.bucket, SmtpUsage.taken)
 
 
@@ -115,16 +117,30 @@ def usage(account_ids: Collection[int], now: int) -> dict[int, list[tuple[int, i
     return found
 
 
-def left(account: SmtpAccount, now: int) -> int:
-    """What the account may still be charged; true only while the caller holds the lock on the account's row."""
-    in_hour = Case(None, [(SmtpUsage.bucket > now - HOUR - BUCKET, SmtpUsage.taken)], 0)
-    hour, day = (
-        SmtpUsage.select(fn.SUM(in_hour), fn.SUM(SmtpUsage.taken))
-        .where((SmtpUsage.smtp_account_id == account.id) & (SmtpUsage.bucket > now - DAY - BUCKET))
-        .tuples()
-        .first()
-    )
-    return max(0, min(account.hourly_limit - int(hour or 0), warmup.daily_limit(account, now) - int(day or 0)))
+def lock(user_id: int, server_id: int, ids: Collection[int]) -> list[SmtpAccount]:
+    """Those of the accounts that may be used, with their LIMITS, locked in the order of their ids."""
+    mine = (SmtpAccount.user_id == user_id) & (SmtpAccount.smtp_server_id == server_id) & SmtpAccount.is_active
+    query = SmtpAccount.select(*LIMITS).where(SmtpAccount.id.in_(list(ids)) & mine)
+    return list(db.locked(query.order_by(SmtpAccount.id)))
+
+
+def left(accounts: Collection[SmtpAccount], now: int) -> dict[int, int]:
+    """What each may still be charged, by id; true only while the caller holds the locks on the accounts' rows.
+
+    `accounts` need have no more than their LIMITS.
+    """
+    if not accounts:
+        return {}
+    query = "SELECT smtp_account_id, SUM(CASE WHEN bucket>%s THEN taken ELSE 0 END), SUM(taken) FROM smtp_usage"
+    query += f" WHERE smtp_account_id IN ({', '.join(str(a.id) for a in accounts)}) AND bucket>%s"
+    query += " GROUP BY smtp_account_id"
+    rows = db.execute(crm_db, query, now - HOUR - BUCKET, now - DAY - BUCKET).fetchall()
+    used = {account_id: (int(hour), int(day)) for account_id, hour, day in rows}
+    return {account.id: _left(account, *used.get(account.id, (0, 0)), now) for account in accounts}
+
+
+def _left(account: SmtpAccount, hour: int, day: int, now: int) -> int:
+    return max(0, min(account.hourly_limit - hour, warmup.daily_limit(account, now) - day))
 
 
 def may_move(bucket: int, now: int) -> bool:
@@ -143,6 +159,5 @@ def move(moves: Iterable[tuple[int, int | None, int | None]]) -> None:
 
 def charge(changes: Iterable[tuple[int, int, int]]) -> None:
     """Add (account, bucket, mails) to the ledger; a negative number gives back."""
-    for account_id, bucket, mails in sorted(changes):
-        if mails:
-            db.upsert(SmtpUsage, _COLUMNS, [(account_id, bucket, mails)], add=(SmtpUsage.taken,))
+    if changes := sorted(change for change in changes if change[2]):
+        db.upsert(SmtpUsage, _COLUMNS, changes, add=(SmtpUsage.taken,))

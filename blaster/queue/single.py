@@ -19,7 +19,7 @@ def take(user_id: int, account_id: int) -> int:
         if account is None:
             raise NotFound("No such SMTP account.")
         now = db.now(crm_db)
-        if not quota.left(account, now):
+        if not quota.left([account], now)[account.id]:
             raise Conflict(f"Nothing is left of the limits of {account.email} just now.")
         bucket = quota.bucket_of(now)
         _charge(account_id, bucket, 1)

@@ -15,7 +15,7 @@ from blaster.workers.pool import ServerPool
 log = logging.getLogger(__name__)
 
 CLAIM_SECONDS = 2.0  # claim what an account sends in this time, so that pauses and suppressions act soon …
-SMALLEST = 10  # … but no fewer mails than this
+SMALLEST = 20  # … but no fewer mails than this
 ASK_AGAIN_SECONDS = 60.0
 ERROR_SECONDS = 1.0
 PARTS = 8  # an account's share of a campaign is claimed in no fewer parts
@@ -71,33 +71,31 @@ class Feeder:
             pool.dispatch()
 
     def _feed(self, pool: ServerPool) -> bool:
-        """One claim for one pool; True when it got rows."""
+        """One claim for all accounts of a pool that are short of mails; True when it got rows."""
         if not pool.is_usable():
             return False
         campaign_id = self._next_campaign(pool.server.user_id)
         if campaign_id is None or not self._is_ready(pool.server.user_id, campaign_id):
             return False
         stock = max(SMALLEST, min(self._batch, int(pool.rate() * CLAIM_SECONDS)))
-        lane = pool.hungry_lane(stock / 2, self._messages.from_domain(campaign_id))
-        if lane is None:
+        lanes = pool.hungry_lanes(stock / 2, self._messages.from_domain(campaign_id))
+        if not lanes:
             return False
-        limit = min(stock, self._share(pool, campaign_id))
+        limits = _limits(lanes, min(stock, self._share(pool, campaign_id)))
+        of, mark = {lane.account.id: lane for lane in lanes}, self._marks.get(campaign_id, 0)
         try:
-            rows, lane.budget_left = claims.claim(
-                pool.server.user_id,
-                pool.server.id,
-                lane.account.id,
-                campaign_id,
-                pool.hold,
-                limit,
-                self._marks.get(campaign_id, 0),
-            )
+            grants = claims.claim(pool.server.user_id, pool.server.id, campaign_id, pool.hold, limits, mark)
         except claims.Fenced:
             pool.stop()
             return False
-        pool.supply(lane, rows)
-        self._note(pool, lane, campaign_id, len(rows), limit)
-        return bool(rows)
+        for account_id, grant in grants.items():
+            lane = of[account_id]
+            lane.budget_left = grant.left
+            pool.supply(lane, grant.rows)
+            if grant.left <= 0:
+                lane.budget_at = time.monotonic() + self._seconds_to_budget(pool, lane)
+        self._note(campaign_id, limits, grants)
+        return any(grant.rows for grant in grants.values())
 
     def _is_ready(self, user_id: int, campaign_id: int) -> bool:
         """Is its message compiled? A campaign whose message cannot be made is paused, and nobody else is held up."""
@@ -120,14 +118,13 @@ class Feeder:
 
     def _share(self, pool: ServerPool, campaign_id: int) -> int:
         """A part of an account's share of what is left: smaller towards the end, so that equal accounts end equal."""
-        return max(SMALLEST, math.ceil(tally.counts(campaign_id)["pending"] / (PARTS * len(pool.lanes))))
+        return max(SMALLEST, math.ceil(tally.pending(campaign_id) / (PARTS * len(pool.lanes))))
 
-    def _note(self, pool: ServerPool, lane: Lane, campaign_id: int, found: int, limit: int) -> None:
+    def _note(self, campaign_id: int, limits: dict[int, int], grants: dict[int, claims.Grant]) -> None:
+        found = sum(len(grant.rows) for grant in grants.values())
         if found:
             self._marks[campaign_id] = claims.low_water(campaign_id, self._marks.get(campaign_id, 0))
-        if lane.budget_left <= 0:
-            lane.budget_at = time.monotonic() + self._seconds_to_budget(pool, lane)
-        elif found < limit:
+        if found < sum(limits.values()) and all(grant.left > 0 for grant in grants.values()):
             self._empty_until[campaign_id] = time.monotonic() + EMPTY_SECONDS
 
     def _seconds_to_budget(self, pool: ServerPool, lane: Lane) -> float:
@@ -141,3 +138,10 @@ class Feeder:
             return 1.0
         until = math.inf if budget.next_at is None else db.seconds(budget.next_at - now)
         return min(until, ASK_AGAIN_SECONDS)
+
+
+def _limits(lanes: list[Lane], most: int) -> dict[int, int]:
+    """Rows for each account: in proportion to their limits, and less for those that have used more of theirs."""
+    largest, least = max(lane.limit() for lane in lanes), min(lane.used_share() for lane in lanes)
+    rows = {lane: lane.limit() * (most / largest + least - lane.used_share()) for lane in lanes}
+    return {lane.account.id: math.ceil(n) for lane, n in rows.items() if n > 0}

@@ -22,7 +22,7 @@ class Lane:
         self.rows: deque[Row] = deque()
         self.seats = 0
         self.rate = FIRST_RATE
-        self.budget_left = min(account.hourly_limit, account.daily_limit)  # as the last claim saw it
+        self.budget_left = self.limit()  # as the last claim saw it
         self.rest_until = 0.0  # its health: monotonic seconds; inf: until the user acts
         self.budget_at = 0.0  # when there is budget again: monotonic seconds; inf: never with these limits
         self._opens, self._closes = 0.0, math.inf  # its sending hours, as of the last look: monotonic seconds
@@ -56,10 +56,13 @@ class Lane:
         """Its limits or its health changed: ask the database again at once."""
         self.rest_until = self.budget_at = 0.0
 
+    def limit(self) -> int:
+        """The smaller of its limits."""
+        return max(1, min(self.account.hourly_limit, self.account.daily_limit))
+
     def used_share(self) -> float:
-        """How much of the smaller limit is used, for choosing the account with the most left; ties go to the idler."""
-        limit = min(self.account.hourly_limit, self.account.daily_limit) or 1
-        return 1 - self.budget_left / limit
+        """How much of the smaller limit is used."""
+        return 1 - self.budget_left / self.limit()
 
     def open(self, endpoint: Endpoint) -> Session | None:
         """A kept session or a new one; raises transport.Refused. None when the lane was sent to rest meanwhile.

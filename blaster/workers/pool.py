@@ -91,13 +91,11 @@ class ServerPool:
         with self.lock:
             return sum(lane.rate for lane in self.lanes.values()) / max(1, len(self.lanes))
 
-    def hungry_lane(self, full: float, from_domain: str) -> Lane | None:
-        """The usable account with fewer than `full` mails waiting that has used the least of its budget, among those
-        that may send from this domain."""
+    def hungry_lanes(self, full: float, from_domain: str) -> list[Lane]:
+        """The usable accounts with fewer than `full` mails waiting, of those that may send from this domain."""
         with self.lock:
             lanes = [lane for lane in self.lanes.values() if lane.may_claim() and len(lane.rows) < full]
-            lanes = [lane for lane in lanes if senders.may_send_as(lane.account, from_domain)]
-            return min(lanes, key=lambda lane: (lane.used_share(), len(lane.rows)), default=None)
+            return [lane for lane in lanes if senders.may_send_as(lane.account, from_domain)]
 
     def is_needed_elsewhere(self) -> bool:
         """Does another account wait for a connection? Then a sender leaves its own after a group."""

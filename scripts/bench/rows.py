@@ -58,10 +58,9 @@ class Claimer:
     def claim(self, limit: int) -> float:
         """Claim as the feeder does, its low-water mark included; returns the seconds it took."""
         started = time.monotonic()
-        mine = (self.user_id, self.server.id, self.account.id, self.campaign_id, self.hold)
-        rows, _ = claims.claim(*mine, limit, self.mark)
-        self.found = len(rows)
-        if rows:
+        mine = (self.user_id, self.server.id, self.campaign_id, self.hold)
+        self.found = len(claims.claim(*mine, {self.account.id: limit}, self.mark)[self.account.id].rows)
+        if self.found:
             self.mark = claims.low_water(self.campaign_id, self.mark)
         return time.monotonic() - started
 
