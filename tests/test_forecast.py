@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from blaster import db, forecast, rehearsal, windows
 from blaster.db import crm_db
 from blaster.models.crm_db import SmtpAccount, SmtpServer
-from blaster.queue import claims, leases, quota
+from blaster.queue import leases, quota
 from blaster.rehearsal import BUCKET, Account, Campaign, simulate
 from blaster.windows import Windows
+from tests import queue_data
 from tests.clock import DAY, HOUR, MINUTE, START
 from tests.queue_data import ALICE, running_campaign
 
@@ -134,7 +135,7 @@ class Walk:
         self.turn += 1
         campaign = ready[self.turn % len(ready)]
         limit = min(self.STOCK, max(10, math.ceil(self.pending[campaign] / (8 * len(self.accounts)))))
-        rows, left = claims.claim(
+        rows, left = queue_data.claim(
             ALICE, account.smtp_server_id, account.id, campaign, self.hold, limit, self.marks[campaign]
         )
         if rows:
