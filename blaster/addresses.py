@@ -56,3 +56,9 @@ def _validated(text: str) -> tuple[str, str]:
 def domain_key(key: str) -> str:
     """What stands for all addresses of a key's domain: `@example.com`."""
     return "@" + key.rpartition("@")[2]
+
+
+def masked(address: str) -> str:
+    """Enough for its owner to know it by, and for nobody else to write to: z•••@example.com"""
+    local, _, domain = address.rpartition("@")
+    return f"{local[:1]}•••@{domain}" if local else address

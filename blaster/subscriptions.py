@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from blaster import db, suppressions
+from blaster import addresses, db, suppressions
 from blaster.db import crm_db
 from blaster.errors import NotFound
 from blaster.mail.unsubscribe import Ticket
@@ -30,7 +30,8 @@ def look(ticket: Ticket) -> Subscription:
     ended = EVERYTHING if suppressions.ALL_LISTS in levels else THIS_LIST if levels else ""
     is_own = any(each.reason == suppressions.UNSUBSCRIBE for each in entries)
     sender = content.organisation or ("" if "{" in content.sender_name else content.sender_name)
-    return Subscription(sender, content.postal_address, _masked(mail.email), ended, is_own)
+    address = addresses.masked(mail.email) if "@" in mail.email else ""  # "" once it was erased
+    return Subscription(sender, content.postal_address, address, ended, is_own)
 
 
 def end(ticket: Ticket, what: str = EVERYTHING) -> None:
@@ -69,9 +70,3 @@ def _entries(mail: Mail, list_id: int) -> list[Suppression]:
     named = (Suppression.email_key == mail.email_key) & Suppression.user_id.in_((suppressions.EVERYBODY, mail.user_id))
     with db.session(crm_db):
         return list(Suppression.select().where(named & Suppression.list_id.in_((suppressions.ALL_LISTS, list_id))))
-
-
-def _masked(email: str) -> str:
-    """Enough for its owner to know it by; the link may have been forwarded."""
-    local, _, domain = email.rpartition("@")
-    return f"{local[:1]}•••@{domain}" if local else ""

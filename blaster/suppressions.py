@@ -15,7 +15,7 @@ from blaster.db import campaign_db, crm_db
 from blaster.errors import Invalid, NotFound
 from blaster.models.campaign_db import Campaign, RecipientList
 from blaster.models.consent import LiftedSuppression
-from blaster.models.crm_db import Suppression
+from blaster.models.crm_db import CampaignControl, Suppression
 from blaster.sheets import Refusal, Row
 
 EVERYBODY = 0  # in place of a user
@@ -90,8 +90,11 @@ def add(user_id: int, source: BinaryIO | str, reason: str = MANUAL) -> Taken:
     taken = Taken()
     rows = _entries(user_id, source, reason)
     while chunk := list(islice(rows, CHUNK)):
-        good = {row[3]: row for row in chunk if type(row) is not Refusal}
         refused = [row for row in chunk if type(row) is Refusal]
+        good: dict[str, tuple] = {}
+        for row in chunk:
+            if type(row) is not Refusal:
+                good.setdefault(row[3], row)  # as it was first spelled
         added = _store(list(good.values())) if good else 0
         taken.added, taken.known = taken.added + added, taken.known + len(chunk) - len(refused) - added
         taken.refused_count += len(refused)
@@ -101,12 +104,19 @@ def add(user_id: int, source: BinaryIO | str, reason: str = MANUAL) -> Taken:
 
 def _entries(user_id: int, source: BinaryIO | str, reason: str) -> Iterator[tuple | Refusal]:
     for row in _rows(source):
-        if type(row) is Row:
-            yield (user_id, ALL_LISTS, row.email, row.key, reason, None)
-        elif domain := _domain(row.original):
+        text = _unguarded(row.email if type(row) is Row else row.original)
+        if domain := _domain(text):
             yield (user_id, ALL_LISTS, domain, domain, reason, None)
+        elif type(row) is Row:
+            email, key = (row.email, row.key) if text == row.email else addresses.normalise(text)
+            yield (user_id, ALL_LISTS, email, key, reason, None)
         else:
             yield row
+
+
+def _unguarded(text: str) -> str:
+    """Without the apostrophe that our own export puts before what a spreadsheet would calculate."""
+    return text[1:] if text[:1] == "'" and text[1:2] in tuple("=+-@") else text
 
 
 def _rows(source: BinaryIO | str) -> Iterable[Row | Refusal]:
@@ -147,6 +157,38 @@ def search(user_id: int, text: str = "", *, reason: str = "", before: int = 0, l
         chosen &= Suppression.id < before
     with db.session(crm_db):
         return list(Suppression.select().where(chosen).order_by(Suppression.id.desc()).limit(limit))
+
+
+def of_everybody(address: str = "", *, before: int = 0, limit: int = 50) -> list[tuple[Suppression, int | None]]:
+    """For administrators: entries of the installation, newest first, each with the user whose mail led to it. A whole
+    address finds its own entry and nothing else."""
+    chosen = Suppression.user_id == EVERYBODY
+    if address:
+        chosen &= Suppression.email_key == _key(address)
+    if before:
+        chosen &= Suppression.id < before
+    with db.session(crm_db):
+        found = list(Suppression.select().where(chosen).order_by(Suppression.id.desc()).limit(limit))
+        ids = {each.campaign_id for each in found}
+        columns = (CampaignControl.campaign_id, CampaignControl.user_id)
+        owners = dict(CampaignControl.select(*columns).where(CampaignControl.campaign_id.in_(ids)).tuples())
+    return [(each, owners.get(each.campaign_id)) for each in found]
+
+
+def _key(address: str) -> str:
+    try:
+        return addresses.normalise(address)[1]
+    except ValueError:
+        return address
+
+
+def get(user_id: int, suppression_id: int) -> Suppression:
+    """Raises NotFound, for what was erased too: that stays."""
+    with db.session(crm_db):
+        found = Suppression.get_or_none((Suppression.id == suppression_id) & (Suppression.user_id == user_id))
+    if found is None or found.reason == ERASED:
+        raise NotFound("No such entry.")
+    return found
 
 
 def names(user_id: int, entries: Iterable[Suppression]) -> tuple[dict[int, str], dict[int, str]]:

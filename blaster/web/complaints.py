@@ -1,0 +1,45 @@
+"""For administrators: addresses that nobody on this installation may write to, because somebody there complained."""
+
+from flask import Blueprint, abort, flash, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from blaster import suppressions
+from blaster.web import htmx
+from blaster.web.forms import accepted
+from blaster.web.suppressions import REASONS, LiftForm
+
+bp = Blueprint("complaints", __name__, url_prefix="/admin/complaints")
+
+PAGE = 50
+
+
+@bp.before_request
+def _admins_only() -> None:
+    if not current_user.is_admin:
+        abort(403)
+
+
+@bp.get("")
+def index() -> str:
+    """The latest, masked; a whole address finds its entry."""
+    return _page(LiftForm(formdata=None))
+
+
+@bp.post("/<int:number>/lift")
+def lift(number: int) -> ResponseReturnValue:
+    """Let all users write there again, unless their own lists say otherwise."""
+    form = LiftForm()
+    if accepted(form, lambda: suppressions.lift(suppressions.EVERYBODY, number, form.why.data, by="admin")):
+        flash("Users may write there again, unless they have an entry of their own.", "success")
+        return htmx.redirect(url_for(".index"))
+    return _page(form), 422
+
+
+def _page(form: LiftForm) -> str:
+    search, before = request.args.get("search", "").strip(), request.args.get("before", 0, type=int)
+    rows = suppressions.of_everybody(search, before=before, limit=PAGE + 1)
+    view = {"rows": rows[:PAGE], "more": len(rows) > PAGE, "search": search, "before": before, "reasons": REASONS}
+    total = sum(suppressions.counts(suppressions.EVERYBODY).values())
+    lifted = suppressions.lifted(suppressions.EVERYBODY)
+    return render_template("admin/complaints.html", form=form, total=total, lifted=lifted, **view)
