@@ -57,7 +57,8 @@ MAILBOX_FULL = _words(
 LATER = _words(r"temporar|try again|try later|timed? ?out|expired|gr[ea]y ?list|\bDNS\b|network (error|problem)")
 ABOUT_US = _words(
     r"black ?list|block ?list|block(ed|ing)\b|\bRBL\b|DNSBL|\bspam|junk|reputation|unsolicited|banned",
-    r"(?<!not )\blisted (at|in|by)|\(BL\)|abuse|virus|malware|phish|fraud|polic(y|ies)|prohibited|not accepting connections",
+    r"(?<!not )\blisted (at|in|by)|\(BL\)|abuse|virus|malware|phish|fraud|polic(y|ies)|prohibited",
+    r"not accepting connections",
     r"reverse DNS|\bPTR\b|\bSPF\b|\bDKIM\b|DMARC|spoof|unauthenticated|open relay|relay mail",
     r"\b(your|this|sending|connecting) (IP|host|server)\b|your domain|\bthe IP\b|invalid IP|client host",
     r"\bsenders?\b|mail from\b|return.?path|envelope from|\bheaders?\b|\b(HELO|EHLO)\b|too many invalid",

@@ -48,6 +48,7 @@ class SmtpAccount(CrmModel):
     auth = Word(**default("password"))  # password | google | microsoft: the provider that consent was given to
     warmup_start = IntegerField(**default(0))  # mails on the first day of its warm-up plan; 0: no plan
     warmup_from = Instant(**default(0))  # when that day begins
+    bounce_address = CharField(254, **default(""))  # bounces+{token}@example.com: the envelope sender, for each mail
     from_domains = CharField(500, **default(""))  # domains it may send from beside its own, separated by blanks
     sent_today = IntegerField(**default(0))  # mails charged in the last 24 hours, for the guide's queries
     is_active = BooleanField(**default(True))

@@ -18,10 +18,9 @@ from blaster.db import crm_db
 from blaster.models.crm_db import CampaignControl, SmtpHealth, SmtpServer
 from blaster.queue import control, leases, orphans, staging
 from blaster.queue.leases import Hold
-from blaster.workers import hours, recovery, starting, tokens
+from blaster.workers import beside, hours, recovery, starting
 from blaster.workers.feeder import Feeder
 from blaster.workers.holds import Holds
-from blaster.workers.importer import Importer
 from blaster.workers.journal import Journal
 from blaster.workers.messages import Messages
 from blaster.workers.pool import Desk, ServerPool
@@ -81,12 +80,13 @@ class Orchestrator:
         self._chores = self._thread("chores", self._recover, self._cancel, self._publish)
         # Not one of them: a million recipients take half a minute, and neither progress nor recovery can wait so long.
         self._staging = self._thread("staging", self._stage)
-        self._importing = self._thread("importing", Importer(self.holds, self.stop).work)
         self.holds.take(self._own_name)
         self.pulse.beat(time.monotonic())
-        for thread in (self.writer, self.feeder, self._beating, self._chores, self._staging, self._importing):
+        for thread in (self.writer, self.feeder, self._beating, self._chores, self._staging):
             thread.start()
-        self._thread("tokens", tokens.Renewal(self.settings, lambda: self.feeder.campaigns).work).start()
+        shared = self.settings, self.holds, self.stop, lambda: self._controls, lambda: self.feeder.campaigns
+        for name, work in beside.chores(*shared).items():
+            self._thread(name, work).start()
         log.info("worker %s started", self.owner)
 
     def _tick(self) -> None:

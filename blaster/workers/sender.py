@@ -87,7 +87,8 @@ class Sender:
             now = time.time_ns() // 1_000_000
             fields = {**row.fields, "email": row.email}
             data = skeleton.render(row_id=row.id, email=row.email, fields=fields, from_address=address, now=now)
-            return Mail(row.id, skeleton.sender(address), row.email, data)
+            back = skeleton.return_path(row.id, address, self.lane.account.bounce_address)
+            return Mail(row.id, back, row.email, data)
         except Exception as error:
             # One recipient's values must not stop the others.
             log.warning("campaign %s row %s: %s", row.campaign_id, row.id, type(error).__name__)

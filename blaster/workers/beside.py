@@ -1,0 +1,28 @@
+"""What a worker process does beside the sending, each thing in a thread of its own."""
+
+import threading
+from collections.abc import Callable, Iterable
+
+from blaster.config import Settings
+from blaster.models.crm_db import CampaignControl
+from blaster.workers.bounce_reader import BounceReader
+from blaster.workers.guarding import Guarding
+from blaster.workers.holds import Holds
+from blaster.workers.importer import Importer
+from blaster.workers.tokens import Renewal
+
+
+def chores(
+    settings: Settings,
+    holds: Holds,
+    stop: threading.Event,
+    controls: Callable[[], Iterable[CampaignControl]],
+    users: Callable[[], Iterable[int]],
+) -> dict[str, Callable[[], None]]:
+    """To be called again and again, by name. controls: campaigns with something to do; users: whose campaigns run."""
+    return {
+        "importing": Importer(holds, stop).work,
+        "bounces": BounceReader(settings, holds, stop).work,
+        "guarding": Guarding(holds, controls).work,
+        "tokens": Renewal(settings, users).work,
+    }
