@@ -130,7 +130,7 @@ def test_extra_headers_take_tags_and_keep_long_urls_whole():
     data = render(fields={"help_url": url}, extra_headers=extra)
     assert f"List-Help: <{url}>\r\n".encode() in data
     assert parse(data)["List-Id"] == "Bücher <3.mail.example.com>"
-    assert parse(data).keys() == HEADERS[:5] + ["List-Help", "List-Id"] + HEADERS[5:]
+    assert sorted(parse(data).keys()) == sorted([*HEADERS, "List-Help", "List-Id"])
 
 
 @pytest.mark.parametrize("name", ["Subject", "bcc", "List-Unsubscribe", "X Y", "X:", "X\r\nBcc", ""])

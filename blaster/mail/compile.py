@@ -167,7 +167,7 @@ def _header(name: str, value: Merge, encode_long: bool = True) -> Callable[[Fiel
 
 def _ascii_local(address: str) -> str:
     if not address.rpartition("@")[0].isascii():
-        raise MergeError("Reply-To: no server takes a mail with such an address in its headers for every recipient")
+        raise MergeError("Reply-To: only plain letters can stand before the @, or some servers could not take the mail")
     return address
 
 

@@ -20,9 +20,13 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 _BLANKS = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]+")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=^_`{|}~-]+"  # without the ? of encoded words
+_PLAIN = re.compile(rf"{_ATOM}(?: {_ATOM})* <[!-;=?A-~]+@[!-;=?A-~]+>")
+_LONG_WORD = re.compile(rf"[^ ]{{{LONG + 1}}}")
 _NOT_IN_ADDRESS = re.compile(r"[\x00-\x20<>\x7f-\x9f\u2028\u2029]")
 _PLAIN_IN_Q = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
-_Q = tuple(chr(octet) if octet in _PLAIN_IN_Q else f"={octet:02X}" for octet in range(256))
+_Q = [chr(octet) if octet in _PLAIN_IN_Q else f"={octet:02X}" for octet in range(256)]
+_Q[ord(" ")] = "_"
 
 
 def clean(text: str) -> str:
@@ -42,6 +46,8 @@ def text_header(name: str, text: str, *, encode_long: bool = True) -> str:
         return f"{name}: {text}\r\n"
     if len(text) > LONGEST:
         raise ValueError(f"longer than {LONGEST:,} characters")
+    if not _must_encode(text) and not _LONG_WORD.search(text):
+        return _wrapped(f"{name}: {text}")
     words = text.split(" ")
     to_encode = [i for i, word in enumerate(words) if _must_encode(word) or (encode_long and len(word) > LONG)]
     if not to_encode:
@@ -52,6 +58,9 @@ def text_header(name: str, text: str, *, encode_long: bool = True) -> str:
 
 def address_header(name: str, display_name: str, address: str) -> str:
     """A header line with one address; its domain as A-labels. Raises ValueError when the address is not one."""
+    usual = f"{display_name} <{address}>"
+    if len(name) + len(usual) < LINE - 1 and _PLAIN.fullmatch(usual):
+        return f"{name}: {usual}\r\n"
     if _NOT_IN_ADDRESS.search(address) or "@" not in address:
         raise ValueError("not an e-mail address")
     if not address.isascii():
@@ -82,6 +91,15 @@ def _must_encode(text: str) -> bool:
     return not text.isascii() or "=?" in text
 
 
+def _wrapped(line: str) -> str:
+    lines = []
+    while len(line) > LINE:
+        end = line.rfind(" ", 1, LINE + 1)
+        lines.append(line[:end])
+        line = line[end:]
+    return "\r\n".join((*lines, line)) + "\r\n"
+
+
 def _folded(name: str, before: list[str], encoded: str = "", after: list[str] = ()) -> str:
     """Raw words, then a text as encoded words, then raw words, folded. Blanks between encoded words do not count."""
     lines = [f"{name}:"]
@@ -105,49 +123,53 @@ def _place(lines: list[str], word: str) -> None:
 def _encoded_words(text: str, column: int) -> Iterator[str]:
     """Cut between characters, and between what readers see as one character where it is shorter than a word."""
     octets = text.encode()
-    quoted = sum(len(_Q[octet]) for octet in octets) <= len(octets) * 4 / 3
-    size = _size_in_q if quoted else _size_in_b
+    in_q = _in_q(octets)
+    quoted = len(in_q) * 3 <= len(octets) * 4
     room = min(WORD, LINE - column) - FRAME
-    chunk = ""
-    for piece in [text] if size(text) <= room else _pieces(text, size):
-        if chunk and size(chunk + piece) > room:
+    if (len(in_q) if quoted else (len(octets) + 2) // 3 * 4) <= room:
+        yield _encoded_word(octets, quoted)
+        return
+    chunk, used, room = b"", 0, _weight_in(room, quoted)
+    for piece in _pieces(text, quoted):
+        weight = len(_in_q(piece)) if quoted else len(piece)
+        if chunk and used + weight > room:
             yield _encoded_word(chunk, quoted)
-            chunk, room = "", WORD - FRAME
+            chunk, used, room = b"", 0, _weight_in(WORD - FRAME, quoted)
         chunk += piece
+        used += weight
     yield _encoded_word(chunk, quoted)
 
 
-def _encoded_word(text: str, quoted: bool) -> str:
+def _weight_in(room: int, quoted: bool) -> int:
+    """How many characters of quoted text, or octets for base64, go into so many characters."""
+    return room if quoted else room // 4 * 3
+
+
+def _encoded_word(octets: bytes, quoted: bool) -> str:
     if quoted:
-        return f"=?utf-8?q?{_in_q(text)}?="
-    return f"=?utf-8?b?{base64.b64encode(text.encode()).decode()}?="
+        return f"=?utf-8?q?{_in_q(octets)}?="
+    return f"=?utf-8?b?{base64.b64encode(octets).decode()}?="
 
 
-def _in_q(text: str) -> str:
-    return "".join([_Q[octet] for octet in text.encode()]).replace("=20", "_")
+def _in_q(octets: bytes) -> str:
+    return "".join([_Q[octet] for octet in octets])
 
 
-def _size_in_q(text: str) -> int:
-    return len(_in_q(text))
-
-
-def _size_in_b(text: str) -> int:
-    return (len(text.encode()) + 2) // 3 * 4
-
-
-def _pieces(text: str, size) -> Iterator[str]:
+def _pieces(text: str, quoted: bool) -> Iterator[bytes]:
+    longest = _weight_in(WORD - FRAME - len("Subject: "), quoted)
     for cluster in _clusters(text):
-        if size(cluster) <= WORD - FRAME - len("Subject: "):
-            yield cluster
+        octets = cluster.encode()
+        if len(octets) * (3 if quoted else 1) <= longest:
+            yield octets
         else:
-            yield from cluster
+            yield from map(str.encode, cluster)
 
 
 def _clusters(text: str) -> list[str]:
     """Characters with what belongs to them: accents, joined emoji, skin tones, the two halves of a flag."""
-    clusters: list[str] = []
-    for char in text:
-        if clusters and _belongs(clusters[-1], char):
+    clusters = [text[0]]
+    for char in text[1:]:
+        if _belongs(clusters[-1], char):
             clusters[-1] += char
         else:
             clusters.append(char)
@@ -155,7 +177,7 @@ def _clusters(text: str) -> list[str]:
 
 
 def _belongs(cluster: str, char: str) -> bool:
-    if char.isascii():
+    if char < "\u0300":
         return False
     if unicodedata.category(char) in ("Mn", "Mc", "Me", "Cf") or "\U0001f3fb" <= char <= "\U0001f3ff":
         return True

@@ -21,13 +21,32 @@ _LONG_NUMBER = re.compile(r"&#[xX]?[0-9a-fA-F]{8,}+;?")
 
 
 class Token(NamedTuple):
-    """A piece of HTML. kind: open | close | text. `source`: the attributes of a tag, or the text, as written."""
+    """A piece of HTML. kind: open | close | text. `source`: the attributes of a tag, or the text, as written.
+
+    `name`: of the element; of a text the element that it is the raw text of, or empty.
+    """
 
     kind: str
     name: str
     source: str
     start: int
     end: int
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """Names in lower case and values without quotes and entities; the first of two with one name counts."""
+        found: dict[str, str] = {}
+        for name, value in _ATTRIBUTES.findall(self.source):
+            found.setdefault(name.lower(), text(_unquoted(value)))
+        return found
+
+    def attribute(self, name: str) -> tuple[int, int, str]:
+        """Where in the document an attribute is (or would be, then both places are one) and its value as written."""
+        start = self.end - 1 - len(self.source)
+        for found in _ATTRIBUTES.finditer(self.source):
+            if found[1].lower() == name:
+                return start + found.start(), start + found.end(), _unquoted(found[2] or "")
+        return start, start, ""
 
 
 def spans(source: str) -> Iterator[tuple[int, int]]:
@@ -69,9 +88,9 @@ def unmask(text: str, tags: list[str]) -> str:
     return _STANDS.sub(lambda run: tags[ord(run[1]) - _FIRST], text)
 
 
-def is_masked(text: str) -> bool:
-    """Is there a merge tag in this masked text?"""
-    return bool(_STANDS.search(text))
+def masked_in(text: str, tags: list[str]) -> list[str]:
+    """The merge tags in a part of the masked source."""
+    return [tags[ord(stand) - _FIRST] for stand in _STANDS.findall(text)]
 
 
 def tokens(source: str) -> Iterator[Token]:
@@ -93,7 +112,7 @@ def tokens(source: str) -> Iterator[Token]:
             yield Token("close" if element[1] else "open", name, element[3], element.start(), position)
             if name in RAW and not element[1]:
                 end = _end_of_raw(source, name, position)
-                yield Token("text", "", source[position:end], position, end)
+                yield Token("text", name, source[position:end], position, end)
                 position = end
         elif re.compile(r"</?[A-Za-z]").match(source, position):
             return  # a tag that never ends: nobody shows what follows
@@ -107,14 +126,8 @@ def _end_of_raw(source: str, name: str, position: int) -> int:
     return closing.start() if closing else len(source)
 
 
-def attributes(source: str) -> dict[str, str]:
-    """Names in lower case and values without their quotes and entities; the first of two with one name counts."""
-    found: dict[str, str] = {}
-    for name, value in _ATTRIBUTES.findall(source):
-        if value[:1] in ('"', "'"):
-            value = value[1:-1]
-        found.setdefault(name.lower(), text(value))
-    return found
+def _unquoted(value: str) -> str:
+    return value[1:-1] if value[:1] in ('"', "'") else value
 
 
 def text(source: str) -> str:

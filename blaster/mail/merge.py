@@ -53,8 +53,8 @@ class Merge:
     def render(self, fields: Fields) -> str:
         """The text for one recipient; a field that is missing is empty. Raises MergeError when a limit is passed."""
         pieces = [self.statics[0]]
-        for slot, static in zip(self.slots, self.statics[1:], strict=True):
-            pieces += (slot(fields), static)
+        for number, slot in enumerate(self.slots, 1):
+            pieces += (slot(fields), self.statics[number])
         return "".join(pieces)
 
 
@@ -90,7 +90,8 @@ def _slot(name: str, steps: list[Callable[[str], str]], html: bool) -> Slot:
         text = fields.get(name) or ""
         for step in steps:
             text = step(text)
-        return _escaped(text) if html else text
+        # Most values are words: nothing in them needs to be escaped.
+        return text if not html or text.isalnum() else _escaped(text)
 
     return value
 

@@ -40,7 +40,7 @@ class _Reader:
         if token.kind == "text":
             self._add(markup.text(token.source))
         elif token.kind == "open":
-            self._open(token.name, markup.attributes(token.source))
+            self._open(token.name, token.attributes)
         else:
             self._close(token.name)
 
