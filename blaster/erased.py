@@ -7,6 +7,8 @@ from collections.abc import Collection
 
 from blaster import db, vault
 from blaster.db import crm_db
+from blaster.models.bounces import Bounce
+from blaster.models.consent import LiftedSuppression
 from blaster.models.crm_db import Suppression
 
 PREFIX = "erased:"
@@ -54,6 +56,12 @@ def remember(user_id: int, key: str) -> None:
 
 
 def forget(user_id: int, key: str) -> None:
-    """Take the address itself off the suppression list, once no mail to it is left."""
+    """Take the address itself off the suppression list and its past, and out of reports about mail to it.
+
+    To be called once no mail to it is left: until then the suppression has work to do.
+    """
     with db.session(crm_db):
-        Suppression.delete().where((Suppression.user_id == user_id) & (Suppression.email_key == key)).execute()
+        for table in (Suppression, LiftedSuppression):
+            table.delete().where((table.user_id == user_id) & (table.email_key == key)).execute()
+        about = (Bounce.user_id == user_id) & (Bounce.email_key == key)
+        Bounce.update(email="", email_key=hidden(user_id, key), diagnostic="").where(about).execute()

@@ -4,7 +4,9 @@ from blaster import db, erased, recipients
 from blaster.db import campaign_db, crm_db
 from blaster.errors import Conflict, Invalid, NotFound
 from blaster.lists import dossier, people
+from blaster.models.bounces import Bounce
 from blaster.models.campaign_db import Recipient
+from blaster.models.consent import LiftedSuppression
 from blaster.models.crm_db import CampaignControl, Mail, Suppression
 from blaster.queue import erasure
 from tests.queue_data import assert_books_balance, running_campaign, statuses
@@ -94,6 +96,7 @@ def test_all_that_is_known_about_an_address(customers):
     (mail,) = known["mails"]
     assert (mail["state"], mail["values"], mail["reply"]) == ("sent", {"name": "Ann"}, "<ann@example.com> unknown")
     assert [row["reason"] for row in known["suppressions"]] == ["hard"]
+    assert (known["suppressions_taken_back"], known["reports"]) == ([], [])
     assert dossier.of(ALICE, "nobody@example.com").is_empty
     with pytest.raises(Invalid):
         dossier.of(ALICE, "nobody")
@@ -104,7 +107,10 @@ def test_an_erased_person_leaves_nothing_but_a_hash(customers, status):
     running_campaign(ALICE, 7, 3)
     mail_id = mail_to("ann@example.com", status)
     with db.session(crm_db):
-        Suppression.create(user_id=ALICE, email="ann@example.com", email_key="ann@example.com", reason="unsubscribed")
+        about = {"user_id": ALICE, "email": "ann@example.com", "email_key": "ann@example.com"}
+        Suppression.create(**about, reason="unsubscribe")
+        LiftedSuppression.create(**about, why="asked for it")
+        Bounce.create(**about, digest="x", kind="bounce", bounce_class="hard", diagnostic="<ann@example.com> unknown")
     forget("ann@example.com")
     with db.session(crm_db):
         mail = Mail.get_by_id(mail_id)
@@ -119,7 +125,7 @@ def test_an_erased_person_leaves_nothing_but_a_hash(customers, status):
                 assert "ann@example.com" not in repr(rows).lower(), table
     known = dossier.of(ALICE, "ann@example.com")
     assert known.is_erased
-    assert not (known.entries or known.mails or known.suppressions)
+    assert not (known.entries or known.mails or known.suppressions or known.lifted or known.reports)
     forget("ann@example.com")  # once more changes nothing
 
 

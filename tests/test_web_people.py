@@ -144,7 +144,7 @@ def test_fields_are_added_renamed_and_deleted(alice):
     ("url", "form", "words"),
     [
         ("fields/add", {"name": "a b"}, "letters, digits"),
-        ("fields/rename", {"old": "city", "name": ""}, "Give the field a name"),
+        ("fields/rename", {"old": "city", "name": ""}, "Give the field another name"),
         ("fields/rename", {"old": "city", "name": "first_name"}, "already"),
         ("copy", {"name": ""}, "up to 120"),
     ],

@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from blaster import addresses, db, erased, recipients
 from blaster.db import campaign_db, crm_db
 from blaster.errors import Invalid
+from blaster.models.bounces import Bounce
 from blaster.models.campaign_db import Campaign, Recipient, RecipientList
+from blaster.models.consent import LiftedSuppression
 from blaster.models.crm_db import CampaignControl, Mail, Suppression
 from blaster.models.imports import Import
 
@@ -31,12 +33,14 @@ class Dossier:
     entries: list[Entry] = field(default_factory=list)
     mails: list[Mail] = field(default_factory=list)
     suppressions: list[Suppression] = field(default_factory=list)
+    lifted: list[LiftedSuppression] = field(default_factory=list)
+    reports: list[Bounce] = field(default_factory=list)
     is_erased: bool = False
 
     @property
     def is_empty(self) -> bool:
         """Nothing is known about this address."""
-        return not (self.entries or self.mails or self.suppressions or self.is_erased)
+        return not (self.entries or self.mails or self.suppressions or self.lifted or self.reports or self.is_erased)
 
 
 def of(user_id: int, email: str) -> Dossier:
@@ -52,6 +56,8 @@ def of(user_id: int, email: str) -> Dossier:
         entries=entries,
         mails=_mails(user_id, key),
         suppressions=_suppressions(user_id, key),
+        lifted=_about(LiftedSuppression, user_id, key),
+        reports=_about(Bounce, user_id, key),
         is_erased=bool(erased.among(user_id, [key])),
     )
 
@@ -92,9 +98,16 @@ def _campaigns(user_id: int, ids: Iterable[int]) -> dict[int, Campaign]:
 
 
 def _suppressions(user_id: int, key: str) -> list[Suppression]:
+    """Those of the whole installation (`user_id` 0) and of the whole domain hold as well."""
+    named = Suppression.email_key.in_([key, addresses.domain_key(key)])
     with db.session(crm_db):
-        mine = (Suppression.user_id == user_id) & (Suppression.email_key == key)
+        mine = Suppression.user_id.in_([0, user_id]) & named
         return list(Suppression.select().where(mine).order_by(Suppression.id))
+
+
+def _about(table, user_id: int, key: str) -> list:
+    with db.session(crm_db):
+        return list(table.select().where((table.user_id == user_id) & (table.email_key == key)).order_by(table.id))
 
 
 def as_json(known: Dossier, now: int) -> dict:
@@ -105,6 +118,10 @@ def as_json(known: Dossier, now: int) -> dict:
         "lists": [_list(entry) for entry in known.entries],
         "mails": [_mail(mail) for mail in known.mails],
         "suppressions": [_suppression(row) for row in known.suppressions],
+        "suppressions_taken_back": [
+            {**_suppression(row), "why": row.why, "until": _instant(row.lifted_at)} for row in known.lifted
+        ],
+        "reports": [_report(row) for row in known.reports],
         "erased_before": known.is_erased,
     }
 
@@ -144,6 +161,11 @@ def _mail(mail: Mail) -> dict:
 
 def _suppression(row: Suppression) -> dict:
     return {"address": row.email or row.email_key, "reason": row.reason, "since": _instant(row.created_at)}
+
+
+def _report(row: Bounce) -> dict:
+    named = {"kind": row.kind, "class": row.bounce_class, "status": row.status, "words": row.diagnostic}
+    return {**named, "received": _instant(row.created_at)}
 
 
 def _instant(ms: int | None) -> str | None:

@@ -36,8 +36,8 @@ def add_field(list_id: int) -> ResponseReturnValue:
 def rename_field(list_id: int) -> ResponseReturnValue:
     """The field `old` is called `name` from now on."""
     recipients.get_list(current_user.id, list_id)
-    if not _given("name"):
-        flash("Give the field a name.", "error")
+    if _given("name") in ("", _given("old")):
+        flash("Give the field another name.", "error")
         return htmx.redirect(url_for(".show", list_id=list_id))
     return _tried(list_id, lambda: work.rename_field(current_user.id, list_id, _given("old"), _given("name")))
 

@@ -6,12 +6,14 @@ from flask_login import current_user
 
 from blaster import db, erased, recipients, servers
 from blaster.errors import Invalid
+from blaster.imports.uploads import CONSENT
 from blaster.lists import dossier, people
 from blaster.queue import erasure
 from blaster.web import htmx
 from blaster.web.downloads import json_file
 from blaster.web.forms import accepted
 from blaster.web.people_forms import person_form
+from blaster.web.suppressions import REASONS
 
 bp = Blueprint("people", __name__)
 
@@ -54,7 +56,7 @@ def show(recipient_id: int) -> ResponseReturnValue:
 
 def _page(found: dossier.Dossier) -> str:
     accounts = {account.id: account.email for account in servers.list_accounts(current_user.id)}
-    return render_template("people/show.html", person=found, accounts=accounts)
+    return render_template("people/show.html", person=found, accounts=accounts, consents=CONSENT, why=REASONS)
 
 
 @bp.route("/recipients/<int:recipient_id>/edit", methods=["GET", "POST"])
