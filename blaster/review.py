@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
-from math import ceil
 
 from blaster import senders
 from blaster.mail import footer, merge
@@ -59,7 +58,7 @@ def look_over(campaign, chosen, first, accounts, open_campaigns: int, warn_at: i
             wrong = [str(error)]
     problems = [*_missing(campaign, chosen, accounts, everyone), *(Problem(sentence, "edit") for sentence in wrong)]
     advice += _left_out(domain, accounts, everyone)
-    warnings = [*advice, *_warnings(size, accounts, open_campaigns, warn_at)]
+    warnings = [*advice, *_warnings(open_campaigns, warn_at)]
     return Review(campaign, size, problems, warnings, sample)
 
 
@@ -68,7 +67,7 @@ def _missing(campaign, chosen, accounts, everyone) -> Iterator[Problem]:
         yield Problem("No SMTP accounts yet. Add one.", "accounts")
     elif not accounts:
         yield Problem(_nobody_may(senders.domain_of(campaign.sender_email)), "accounts")
-    elif not any(_in_hours(1, accounts)):
+    elif not any(account.hourly_limit and account.daily_limit for account in accounts):
         yield Problem("The limits of all SMTP accounts are 0, so nothing can be sent. Raise one.", "accounts")
     if chosen is None:
         yield Problem("Choose a list of recipients.", "edit")
@@ -147,23 +146,6 @@ def _sample(campaign, first) -> Sample:
     return Sample(first.email, **{part: parts[part].render(fields) for part in ("subject", "html", "text")})
 
 
-def _warnings(size: int, accounts, open_campaigns: int, warn_at: int) -> Iterator[str]:
-    if size and accounts and (duration := _duration(size, accounts)):
-        yield duration
+def _warnings(open_campaigns: int, warn_at: int) -> Iterator[str]:
     if open_campaigns + 1 >= warn_at:
         yield f"With this one, {open_campaigns + 1} campaigns share your accounts, so each takes longer."
-
-
-def _in_hours(hours: int, accounts) -> Iterator[int]:
-    return (min(hours * account.hourly_limit, account.daily_limit) for account in accounts)
-
-
-def _duration(size: int, accounts) -> str:
-    """In words, from the limits alone; empty when they leave nothing to wait for."""
-    hour, day = sum(_in_hours(1, accounts)), sum(_in_hours(24, accounts))
-    if size <= hour or not hour:
-        return ""
-    if size > day:
-        return f"At {day:,} mails a day, which is what your limits allow, this takes about {ceil(size / day):,} days."
-    hours = next(hours for hours in range(2, 25) if sum(_in_hours(hours, accounts)) >= size)
-    return f"At {hour:,} mails an hour, which is what your limits allow, this takes about {hours} hours."

@@ -70,26 +70,6 @@ def test_message_that_cannot_be_rendered_is_a_problem():
     assert kind == "edit" and text
 
 
-@pytest.mark.parametrize(
-    ("size", "accounts", "words"),
-    [
-        (50, [(50, 500)], ""),
-        (51, [(50, 500)], "50 mails an hour, which is what your limits allow, this takes about 2 hours"),
-        (10_000, [(50, 2_000)] * 10, "500 mails an hour, which is what your limits allow, this takes about 20 hours"),
-        (10_000, [(50, 500)] * 10, "5,000 mails a day, which is what your limits allow, this takes about 2 days"),
-        (
-            900,
-            [(100, 100), (40, 5_000)],
-            "140 mails an hour, which is what your limits allow, this takes about 20 hours",
-        ),
-        (200, [(1_000, 50)], "50 mails a day, which is what your limits allow, this takes about 4 days"),
-    ],
-)
-def test_limits_are_turned_into_hours_and_days(size, accounts, words):
-    warnings = _review(chosen=LIST | {"size": size}, accounts=accounts).warnings
-    assert warnings == ([f"At {words}."] if words else [])
-
-
 def test_many_running_campaigns_are_a_warning():
     accounts = [(500, 5_000)]
     assert _review(accounts=accounts, open_campaigns=3).warnings == []

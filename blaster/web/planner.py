@@ -45,7 +45,7 @@ def show() -> ResponseReturnValue:
     return render_template("planner/index.html", form=form, **view)
 
 
-def _usual() -> dict:
+def _usual() -> dict[str, str]:
     """What is offered first: accounts like those that the user has."""
     active = [account for account in servers.list_accounts(current_user.id) if account.is_active]
     limits = Counter((account.hourly_limit, account.daily_limit) for account in active).most_common(1)
@@ -53,7 +53,7 @@ def _usual() -> dict:
     _, opens, closes = OFFICE
     numbers = {"mails": 10_000, "accounts": len(active) or 10, "hourly": hourly, "daily": daily}
     hours = {"opens": opens, "closes": closes, "zone": current_user.time_zone}
-    return {**numbers, "speed": round(rehearsal.RATE), **hours}
+    return {name: str(value) for name, value in {**numbers, "speed": round(rehearsal.RATE), **hours}.items()}
 
 
 def _plan(form: PlannerForm) -> Plan:

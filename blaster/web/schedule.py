@@ -7,6 +7,7 @@ from flask import Blueprint, flash, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from wtforms import SelectMultipleField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from blaster import campaigns, schedule, servers, windows, zones
@@ -34,7 +35,7 @@ class HoursForm(Form):
 
     days = SelectMultipleField(
         "Days",
-        choices=list(enumerate(windows.DAYS)),
+        choices=[SelectChoice(str(number), day) for number, day in enumerate(windows.DAYS)],
         coerce=str,
         validate_choice=False,
         widget=ListWidget(prefix_label=False),
