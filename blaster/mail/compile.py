@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from blaster.mail import footer, headers, unsubscribe
+from blaster.mail import footer, headers, list_headers, unsubscribe
 from blaster.mail.attachments import Attachment
 from blaster.mail.merge import Fields, LimitError, Merge, MergeError, compile_text
 from blaster.mail.parts import Parts
@@ -15,7 +15,7 @@ from blaster.mail.tokens import token
 
 OWN_HEADERS = frozenset(
     "date from to cc bcc sender subject message-id reply-to return-path mime-version content-type "
-    "content-transfer-encoding list-unsubscribe list-unsubscribe-post".split()
+    "content-transfer-encoding list-unsubscribe list-unsubscribe-post list-id precedence feedback-id".split()
 )
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
@@ -46,7 +46,7 @@ def compile_message(
     """Compile a campaign; raises MergeError for what its author must correct.
 
     extra_headers: (name, value), the value may have merge tags. message_key: signs the Message-IDs, and the links that
-    unsubscribe. public_url: where those lead; without it there are no such links and no footer.
+    unsubscribe. public_url: where those lead; without it there are no such links, no headers of lists and no footer.
     """
     return Skeleton(_with_footer(content) if public_url else content, message_key, public_url, tuple(extra_headers))
 
@@ -77,6 +77,9 @@ class Skeleton:
         self._fixed, self._extras = "", []
         if content.reply_to:
             self._fixed = _address_line("Reply-To", "", _ascii_local(content.reply_to))
+        if public_url:
+            ids = (content.campaign_id, content.user_id, content.list_id)
+            self._fixed += list_headers.lines(*ids, content.organisation, public_url)
         for name, source in extra_headers:
             self._add_extra(_checked_name(name), _header_merge(name, source))
         self._parts = Parts(content.html, content.text, content.attachments)
@@ -181,4 +184,3 @@ def _checked_name(name: str) -> str:
     if not _HEADER_NAME.fullmatch(name) or name.lower() in OWN_HEADERS:
         raise MergeError(f"the header {name!r} cannot be added")
     return name
-

@@ -65,18 +65,22 @@ def address_header(name: str, display_name: str, address: str) -> str:
         raise ValueError("not an e-mail address")
     if not address.isascii():
         address = ascii_domain(address)
-    phrase = clean(display_name)
+    return f"{name}: {address}\r\n" if not display_name else named(name, display_name, f"<{address}>")
+
+
+def named(name: str, phrase: str, bracketed: str) -> str:
+    """A header line with a name for people before what stands in brackets; the name may be empty. Raises ValueError."""
+    phrase = clean(phrase)
     if not phrase:
-        return f"{name}: {address}\r\n"
-    bracketed = [f"<{address}>"]
+        return f"{name}: {bracketed}\r\n"
     if len(phrase) > LONGEST:
         raise ValueError(f"the name is longer than {LONGEST:,} characters")
     if len(phrase) > LONG or _must_encode(phrase):
-        return _folded(name, [], phrase, bracketed)
+        return _folded(name, [], phrase, [bracketed])
     if _ATOMS.fullmatch(phrase):
-        return _folded(name, phrase.split(" ") + bracketed)
+        return _folded(name, [*phrase.split(" "), bracketed])
     quoted = phrase.replace("\\", "\\\\").replace('"', '\\"')
-    return _folded(name, [f'"{quoted}"', *bracketed])
+    return _folded(name, [f'"{quoted}"', bracketed])
 
 
 def date(now: int) -> str:

@@ -1,6 +1,6 @@
 """Style sheets of a mail written into its elements: some mail programs read nothing but `style` attributes.
 
-The author's source stays as it is, with merge tags, comments for Outlook and the style sheets, where media queries live;
+The source stays as it is, with merge tags, comments for Outlook and style sheets, where media queries live;
 only style attributes are added to. Nothing is loaded from anywhere.
 """
 
