@@ -113,12 +113,20 @@ def test_what_was_stopped_stays_stopped(customers):
 
 def test_suppressed_addresses_are_imported_and_counted(customers):
     with db.session(db.crm_db):
-        for user_id, key in ((ALICE, "r1@example.com"), (ALICE, "gone@example.com"), (BOB, "r2@example.com")):
-            Suppression.create(user_id=user_id, email=key, email_key=key)
-    found = started(customers, rows(6))
+        for user_id, list_id, key in (
+            (ALICE, 0, "r1@example.com"),
+            (ALICE, customers.id, "r2@example.com"),
+            (0, 0, "r3@example.com"),
+            (ALICE, 0, "@example.org"),
+            (ALICE, 0, "gone@example.com"),
+            (ALICE, customers.id + 1, "r4@example.com"),
+            (BOB, 0, "r5@example.com"),
+        ):
+            Suppression.create(user_id=user_id, list_id=list_id, email=key, email_key=key)
+    found = started(customers, rows(6) + "r6@example.org,\n")
     finish(found)
-    assert uploads.get(ALICE, found.id).suppressed == 1
-    assert recipients.get_list(ALICE, customers.id).size == 6
+    assert uploads.get(ALICE, found.id).suppressed == 4
+    assert recipients.get_list(ALICE, customers.id).size == 7
 
 
 def test_each_address_knows_which_import_brought_it(customers):
@@ -191,6 +199,18 @@ def test_uploads_that_wait_are_bounded_and_forgotten_after_a_day(customers):
         Import.update(created_at=Import.created_at - 86_400_001).execute()
     assert uploads.tidy() == uploads.MOST_WAITING
     assert left() == 0
+
+
+def test_refused_rows_are_kept_for_a_while_only(customers):
+    found = started(customers, "email\nann@example.com\nnobody\n")
+    finish(found)
+    uploads.tidy()
+    assert len(list(uploads.refusals(ALICE, found.id))) == 1
+    with db.session(db.campaign_db):
+        Import.update(finished_at=Import.finished_at - uploads.REFUSALS_KEPT - 1).execute()
+    uploads.tidy()
+    assert list(uploads.refusals(ALICE, found.id)) == []
+    assert uploads.get(ALICE, found.id).added == 1
 
 
 def test_what_cannot_be_read_is_not_kept(customers):

@@ -72,7 +72,7 @@ def _read(found: Import) -> Iterator[None]:
 
 def _store(found: Import, target: Target, chunk: Chunk, octets: int) -> None:
     rows_read = found.rows_read + len(chunk.rows) + len(chunk.refused)
-    suppressed = _suppressed(found.user_id, [row.key for row in chunk.rows])
+    suppressed = _suppressed(found, [row.key for row in chunk.rows])
 
     def count(added: int, updated: int) -> None:
         if not _is_ours(found, rows_read):
@@ -105,14 +105,20 @@ def _is_ours(found: Import, rows_read: int) -> bool:
     return now.rows_read == found.rows_read
 
 
-def _suppressed(user_id: int, keys: list[str]) -> int:
-    """How many of these addresses the user must not write to."""
-    mine = Suppression.user_id == user_id
+def _suppressed(found: Import, keys: list[str]) -> int:
+    """How many of these will get no mail: suppressed by address or domain, for the list, the user or everybody."""
+    mine = Suppression.user_id.in_([found.user_id, 0]) & Suppression.list_id.in_([found.list_id, 0])
     with db.session(crm_db):
         if not keys or not Suppression.select().where(mine).exists():
             return 0
-        among = SQL(f"email_key IN ({', '.join([crm_db.param] * len(keys))})", keys)
-        return Suppression.select().where(mine & among).count()
+        asked = [*keys, *{_domain(key) for key in keys}]
+        among = SQL(f"email_key IN ({', '.join([crm_db.param] * len(asked))})", asked)
+        there = {key for (key,) in Suppression.select(Suppression.email_key).where(mine & among).tuples()}
+    return sum(key in there or _domain(key) in there for key in keys) if there else 0
+
+
+def _domain(key: str) -> str:
+    return key[key.rindex("@") :]
 
 
 def _end(found: Import, state: str, note: str = "") -> None:

@@ -21,6 +21,8 @@ CONSENT = {
     "other": "In another way",
 }
 MOST_WAITING = 20  # uploads of a user that were not imported yet
+UPLOADS_KEPT = 86_400_000  # ms
+REFUSALS_KEPT = 30 * 86_400_000  # ms; they hold what people typed about others
 OVER = ("finished", "cancelled", "failed")
 
 
@@ -171,17 +173,27 @@ def _refusals(import_id: int, limit: int | None) -> Iterator[tuple[int, str, str
 
 
 def tidy() -> int:
-    """Forget uploads that nobody imported within a day, and imports of lists that are gone. Returns how many."""
+    """Forget uploads that nobody imported within a day, imports of lists that are gone, and what lies about of others:
+    chunks where a process died at the end, refused rows of a month ago. Returns how many imports are forgotten."""
     with db.session(campaign_db):
-        old = Import.state.in_(["uploading", "ready"]) & (Import.created_at < db.now(campaign_db) - 86_400_000)
-        gone = Import.state.in_([*OVER, "ready"]) & Import.list_id.not_in(RecipientList.select(RecipientList.id))
-        ids = [import_id for (import_id,) in Import.select(Import.id).where(old | gone).limit(100).tuples()]
-        left = ImportChunk.select(ImportChunk.import_id).join(
-            Import, on=(Import.id == ImportChunk.import_id) & Import.state.in_(OVER)
+        now = db.now(campaign_db)
+        over = Import.state.in_(OVER)
+        old = Import.state.in_(["uploading", "ready"]) & (Import.created_at < now - UPLOADS_KEPT)
+        gone = (over | (Import.state == "ready")) & Import.list_id.not_in(RecipientList.select(RecipientList.id))
+        ids = _ids(Import.select(Import.id).where(old | gone).limit(100))
+        chunks_left = _ids(
+            Import.select(Import.id).where(over & Import.id.in_(ImportChunk.select(ImportChunk.import_id)))
         )
-        left_ids = {import_id for (import_id,) in left.distinct().tuples()}
-    for import_id in left_ids:  # a crash between the last row and the end
+        refused = ImportRefusal.select(ImportRefusal.import_id)
+        past = over & (Import.finished_at < now - REFUSALS_KEPT)
+        refusals_left = _ids(Import.select(Import.id).where(past & Import.id.in_(refused)).limit(100))
+        ImportRefusal.delete().where(ImportRefusal.import_id.in_(refusals_left)).execute()
+    for import_id in chunks_left:
         chunks.delete(import_id)
     for import_id in ids:
         _forget(import_id)
     return len(ids)
+
+
+def _ids(query) -> list[int]:
+    return [import_id for (import_id,) in query.tuples()]

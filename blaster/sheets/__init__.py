@@ -79,7 +79,10 @@ def read(source: BinaryIO | str, columns: Columns | None = None) -> Sheet:
 
 
 def _stream(source: BinaryIO | str) -> BinaryIO:
-    return BytesIO(source.encode("utf-8", "replace")) if isinstance(source, str) else source
+    if not isinstance(source, str):
+        return source
+    # Half a surrogate pair becomes a mark that is no address, where "replace" would make it a question mark.
+    return BytesIO(source.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode())
 
 
 def _rows(records: Iterable[tuple[int, list[str]]], columns: Columns) -> Iterator[Row | Refusal]:
@@ -100,6 +103,8 @@ def _rows(records: Iterable[tuple[int, list[str]]], columns: Columns) -> Iterato
 
 
 def _address(cell: str) -> tuple[str, str]:
+    if "\ufffd" in cell:
+        raise ValueError("The address contains characters that cannot be read.")
     try:
         return addresses.normalise(cell)
     except ValueError:
