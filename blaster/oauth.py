@@ -12,7 +12,7 @@ from blaster.config import Settings
 from blaster.consent import Tokens
 from blaster.db import crm_db
 from blaster.errors import NotFound
-from blaster.models.crm_db import SmtpAccount, SmtpHealth
+from blaster.models.crm_db import SmtpAccount
 from blaster.models.providers import OauthToken
 
 MARGIN = 10 * 60_000  # renewed so long before it expires …
@@ -59,21 +59,15 @@ def token_of(user_id: int, account_id: int) -> OauthToken | None:
         return OauthToken.get_or_none(mine)
 
 
-def without_consent(user_id: int, server_id: int) -> set[int]:
-    """Ids of the accounts of a server whose owner has to consent (again)."""
-    by_consent = (SmtpAccount.user_id == user_id) & (SmtpAccount.auth != "password")
+def without_consent(accounts: Iterable[SmtpAccount]) -> set[int]:
+    """Ids of those that need their owner's consent, for the first time or again."""
+    by_consent = {(account.id, account.auth) for account in accounts if account.auth != "password"}
+    if not by_consent:
+        return set()
+    ids = [account_id for account_id, _ in by_consent]
     with db.session(crm_db):
-        accounts = list(SmtpAccount.select().where(by_consent & (SmtpAccount.smtp_server_id == server_id)))
-        ids = [account.id for account in accounts]
-        given = OauthToken.select().where(OauthToken.smtp_account_id.in_(ids) & (OauthToken.trouble == ""))
-        given = {(row.smtp_account_id, row.provider) for row in given}
-        refused = SmtpHealth.select(SmtpHealth.smtp_account_id).where(
-            (SmtpHealth.smtp_server_id == server_id)
-            & (SmtpHealth.state == "attention")
-            & (SmtpHealth.reason == "needs-consent")
-        )
-        refused = {account_id for (account_id,) in refused.tuples()}
-    return {account.id for account in accounts if (account.id, account.auth) not in given or account.id in refused}
+        rows = OauthToken.select().where(OauthToken.smtp_account_id.in_(ids) & (OauthToken.trouble == ""))
+        return {account_id for account_id, _ in by_consent - {(row.smtp_account_id, row.provider) for row in rows}}
 
 
 def accounts_of(server_ids: Iterable[int], now: int) -> list[SmtpAccount]:

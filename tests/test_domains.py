@@ -205,7 +205,7 @@ def test_nothing_is_published(ask):
     "records, value",
     [
         (["v=spf1 mx -all"], "v=spf1 include:_spf.google.com mx -all"),
-        (["v=spf1 mx -all", "v=spf1 ip4:192.0.2.1 ~all"], "v=spf1 include:_spf.google.com mx ip4:192.0.2.1 ~all"),
+        (["v=spf1 mx -all", "v=spf1 ip4:192.0.2.1 ~all"], "v=spf1 include:_spf.google.com ip4:192.0.2.1 mx ~all"),
     ],
 )
 def test_it_writes_the_record_that_is_missing(ask, name_server, records, value):

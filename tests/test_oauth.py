@@ -298,12 +298,22 @@ def test_a_code_that_the_provider_refuses_is_told(alice, provider):
 
 
 @only_sqlite
+def test_a_new_account_waits_for_the_first_consent(alice):
+    account = gmail_account(alice)
+    fields = {"email": "zoe@gmail.com", "daily_limit": 400, "hourly_limit": 50, "auth": "google"}
+    servers.edit_account(alice.user_id, account.id, **fields)
+    for url in (f"/servers/{account.smtp_server_id}", f"/accounts/{account.id}/edit"):
+        assert f'href="/accounts/{account.id}/consent"' in alice.get(url).text
+    assert "Needs attention" in alice.get(f"/servers/{account.smtp_server_id}").text
+
+
+@only_sqlite
 def test_a_page_says_who_has_to_sign_in_again_and_offers_it(alice, provider):
     account = gmail_account(alice)
     by_consent(account, user_id=alice.user_id)
     health.record_failure(alice.user_id, account.smtp_server_id, account.id, "needs-consent", "revoked")
     page = alice.get(f"/servers/{account.smtp_server_id}").text
-    assert "Sign in again" in page
+    assert "Your consent is missing or has ended" in page
     assert f'href="/accounts/{account.id}/consent"' in page and "Sign in with Google" in page
     asked = begun(alice, account)
     alice.get(f"/consent/answer?code=x&state={asked['state']}")

@@ -33,8 +33,8 @@ class Resolver:
         self._each, self._until = each, time.monotonic() + together
 
     def txt(self, name: str) -> list[str]:
-        """Texts of several strings are put together (RFC 7208 section 3.3)."""
-        return [b"".join(row.strings).decode("utf-8", "replace") for row in self._ask(name, "TXT")]
+        """Texts of several strings are put together (RFC 7208 section 3.3); in order, since servers shuffle them."""
+        return sorted(b"".join(row.strings).decode("utf-8", "replace") for row in self._ask(name, "TXT"))
 
     def addresses(self, name: str) -> list[str]:
         """IPv4 and IPv6."""

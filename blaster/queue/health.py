@@ -103,9 +103,9 @@ def _key(server_id: int, account_id: int):
     return (SmtpHealth.smtp_server_id == server_id) & (SmtpHealth.smtp_account_id == account_id)
 
 
-_WORDS = {
+WORDS = {
     "account-auth": "Sign-in refused: check login and password",
-    "needs-consent": "Sign in again: the provider no longer accepts the consent given here",
+    "needs-consent": "Your consent is missing or has ended: sign in with the provider",
     "no-token": "The provider gave no access token; it is asked again each minute",
     "tls-required": "The server asks for encryption: choose STARTTLS or TLS",
     "sender-not-allowed": "The server does not accept this sender address",
@@ -120,4 +120,4 @@ def words(row: SmtpHealth | None) -> str:
     """The state as a short sentence; the caller adds the time it goes on (`until`)."""
     if row is None or row.state == "ok":
         return "OK"
-    return _WORDS.get(row.reason, "The server refused: " + row.reason)
+    return WORDS.get(row.reason, "The server refused: " + row.reason)

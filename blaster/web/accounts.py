@@ -4,7 +4,7 @@ from flask import Blueprint, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from blaster import db, servers, warmup
+from blaster import db, oauth, servers, warmup
 from blaster.mail import presets
 from blaster.mail.presets import Preset
 from blaster.models.crm_db import SmtpAccount, SmtpServer
@@ -58,6 +58,7 @@ def _page(form: AccountForm, server: SmtpServer, account: SmtpAccount | None, pr
     if account:
         now = db.now(db.crm_db)
         context |= {"plan": warmup.progress(account, now), "steps": list(warmup.steps(account))}
+        context["needs_consent"] = bool(oauth.without_consent([account]))
     excess = caps_of(preset, form.hourly_limit.data, form.daily_limit.data)
     return htmx.form_page("accounts/edit.html", "accounts/_form.html", form, **context, excess=excess)
 

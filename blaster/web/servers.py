@@ -4,7 +4,7 @@ from flask import Blueprint, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from blaster import db, domain_check, oauth, servers, warmup
+from blaster import db, domain_check, servers, warmup
 from blaster.mail import presets
 from blaster.models.crm_db import SmtpServer
 from blaster.queue import health
@@ -54,7 +54,6 @@ def show(server_id: int) -> str:
         lines=lines,
         preset=presets.of_server(server.preset, server.host),
         checked=domain_check.of_server(current_user.id, server_id),
-        without_consent=oauth.without_consent(current_user.id, server_id),
         warming={line.account.id: warmup.progress(line.account, now) for line in lines},
     )
 

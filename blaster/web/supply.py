@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from blaster import schedule, servers, windows
+from blaster import oauth, schedule, servers, windows
 from blaster.models.crm_db import SmtpAccount, SmtpServer
 from blaster.queue import health, quota
 from blaster.queue.quota import Budget
@@ -35,12 +35,15 @@ def lines(user_id: int, server_id: int | None = None) -> list[Line]:
     """The accounts of a user, or of one server of theirs. Raises NotFound."""
     by_id = {server.id: server for server in servers.list_servers(user_id)}
     budgets, rows = quota.budgets(user_id), health.of_user(user_id)
-    found = []
-    for account in servers.list_accounts(user_id, server_id):
+    accounts, found = servers.list_accounts(user_id, server_id), []
+    unconsented = oauth.without_consent(accounts)
+    for account in accounts:
         # One added or deleted between the queries has no budget or no server: it shows at the next look.
         if account.id in budgets and account.smtp_server_id in by_id:
             server = by_id[account.smtp_server_id]
             state = _state(account, server, budgets[account.id], rows)
+            if account.id in unconsented and state[0] != "inactive":
+                state = "attention", health.WORDS["needs-consent"], 0
             found.append(Line(account, server, budgets[account.id], *state))
     return found
 
