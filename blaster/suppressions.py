@@ -120,14 +120,25 @@ def _unguarded(text: str) -> str:
 
 
 def _rows(source: BinaryIO | str) -> Iterable[Row | Refusal]:
-    """A text with no address in it may consist of domains."""
+    """A file of addresses may begin with a domain, which is no title then, and a list may be of domains only."""
     try:
-        return sheets.read(source).rows
+        columns = sheets.look(source).columns
+        if any(map(_domain, columns.titles)):
+            columns = sheets.look(_again(source), has_titles=False).columns
+        return sheets.read(_again(source), columns).rows
     except Invalid:
-        lines = source.splitlines() if isinstance(source, str) else []
-        if not any(map(_domain, lines)):
+        whole = _again(source)
+        text = whole if isinstance(whole, str) else whole.read().decode("utf-8", "replace")
+        if not any(map(_domain, text.splitlines())):
             raise
-        return [Refusal(number, "This is no address.", line) for number, line in enumerate(lines, start=1) if line]
+        lines = enumerate(text.splitlines(), start=1)
+        return [Refusal(number, "This is no address.", line) for number, line in lines if line.strip()]
+
+
+def _again(source: BinaryIO | str) -> BinaryIO | str:
+    if not isinstance(source, str):
+        source.seek(0)
+    return source
 
 
 def _domain(text: str) -> str:

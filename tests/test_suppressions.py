@@ -1,5 +1,6 @@
 """Who gets no mail: entries by people, files, servers and recipients; how they end."""
 
+import io
 
 import pytest
 
@@ -29,19 +30,21 @@ def claimed() -> set[str]:
     return {row.email for row in claim(ALICE, server.id, account.id, 7, hold, 3)[0]}
 
 
+@pytest.mark.parametrize("as_text", [True, False])
 @pytest.mark.parametrize(
     ("source", "added", "known", "refused"),
     [
         ("Zoe@Example.com", {"Zoe@example.com"}, 0, 0),
         ("zoe@example.com\nZOE@example.com\n@Example.org", {"zoe@example.com", "@example.org"}, 1, 0),
         ("@example.org\n@bücher.example\n", {"@example.org", "@xn--bcher-kva.example"}, 0, 0),
+        ("@competitor.example\nada@example.com\n", {"@competitor.example", "ada@example.com"}, 0, 0),
         ("name;e-mail\nZoe;zoe@example.com\nNobody;nowhere\n", {"zoe@example.com"}, 0, 1),
         ("'@example.org,x\nzoe@example.com,y\n", {"@example.org", "zoe@example.com"}, 0, 0),
         ("zoe@example.com\n@nothing at all\n@\n", {"zoe@example.com"}, 0, 2),
     ],
 )
-def test_addresses_and_domains_come_in(source, added, known, refused):
-    taken = suppressions.add(ALICE, source)
+def test_addresses_and_domains_come_in(source, added, known, refused, as_text):
+    taken = suppressions.add(ALICE, source if as_text else io.BytesIO(source.encode()))
     assert (taken.added, taken.known, taken.refused_count) == (len(added), known, refused)
     assert {email for email, _ in entries()} == added
     assert entries(BOB) == set()
