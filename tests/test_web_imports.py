@@ -44,7 +44,7 @@ def test_an_upload_is_shown_before_anything_is_imported(alice):
     assert re.fullmatch(r"/imports/\d+", url)
     page = alice.get(url).text
     assert "people.csv" in page
-    assert "All 2 rows: 2 can be imported." in page
+    assert "All 2 rows can be imported." in page
     assert 'value="first_name"' in page
     assert "New York" in page
     assert on_list(alice, list_id) == {}
@@ -68,7 +68,7 @@ def test_columns_are_corrected(alice):
     chosen = {"use-0": "skip", "use-1": "address", "use-2": "field", "name-2": "First name", "use-3": "skip"}
     shown = alice.post(url, {**AGREED, **chosen, "action": "look"}, htmx=True)
     assert shown.status_code == 200
-    assert "All 2 rows: 2 can be imported." in shown.text
+    assert "All 2 rows can be imported." in shown.text
     assert "<th>first_name</th>" in shown.text
     assert alice.post(url, {**AGREED, **chosen}).status_code == 303
     assert on_list(alice, list_id) == {
@@ -100,7 +100,7 @@ def test_the_first_row_can_be_declared_a_row(alice):
     url = uploaded(alice, list_id, "Name,Contact\nAda,ada@example.com\n")
     shown = alice.post(url, {"action": "look", "titled": "True"}, htmx=True).text
     assert "Column 1" in shown
-    assert "All 2 rows: 1 can be imported, 1 would be refused." in shown
+    assert "Of 2 rows, 1 can be imported and 1 would be refused." in shown
     assert alice.post(url, AGREED_BARE).status_code == 303
     assert on_list(alice, list_id) == {"ada@example.com": {"column_1": "Ada"}}
 
