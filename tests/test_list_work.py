@@ -1,3 +1,5 @@
+import threading
+
 import pytest
 
 from blaster import db, recipients
@@ -5,6 +7,9 @@ from blaster.db import campaign_db
 from blaster.errors import Invalid, NotFound
 from blaster.lists import export, fields, work
 from blaster.models.campaign_db import Recipient
+from blaster.queue import leases
+from blaster.workers.holds import Holds
+from blaster.workers.list_walker import ListWalker
 
 ALICE, BOB = 1, 2
 WILD = 'a"b\\c\n\t{{ x }} 💌 "name": =1'
@@ -76,6 +81,19 @@ def test_work_goes_on_where_it_stopped(customers):
     assert done(begun).done == 3
     assert "lat" not in on(begun.target_id)
     assert work.unfinished(ALICE, customers.id) == []
+
+
+def test_a_worker_finishes_what_a_page_began(customers):
+    holds = Holds("host:1", 30_000)
+    begun = work.copy(ALICE, customers.id, "Copy")
+    ListWalker(holds, threading.Event()).work()
+    assert work.waiting() == []
+    assert len(on(begun.target_id)) == 3
+    begun = work.copy(ALICE, customers.id, "Another")
+    hold = Holds("host:2", 30_000).take(f"list:{begun.id}")
+    ListWalker(holds, threading.Event()).work()  # somebody else has it
+    assert work.waiting() == [(ALICE, begun.id)]
+    leases.release(hold)
 
 
 @pytest.mark.parametrize("gone", ["source", "target"])

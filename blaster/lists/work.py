@@ -67,6 +67,13 @@ def unfinished(user_id: int, list_id: int) -> list[ListWork]:
         return list(ListWork.select().where(mine & here).order_by(ListWork.id))
 
 
+def waiting() -> list[tuple[int, int]]:
+    """For workers: (user id, work id) of what is not finished, of all users."""
+    with db.session(campaign_db):
+        query = ListWork.select(ListWork.user_id, ListWork.id).where(ListWork.finished_at.is_null())
+        return list(query.order_by(ListWork.id).tuples())
+
+
 def go_on(user_id: int, work_id: int, seconds: float = 1.0) -> ListWork:
     """Do some of it, for about so long, and say how far it is. Raises NotFound."""
     work = get(user_id, work_id)

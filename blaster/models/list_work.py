@@ -21,7 +21,7 @@ class ListWork(CampaignModel):
     done = IntegerField(**default(0))
     total = IntegerField(**default(0))
     created_at = Instant(**default(0))
-    finished_at = Instant(null=True)
+    finished_at = Instant(null=True, index=True)
 
     class Meta:
         table_name = "list_work"

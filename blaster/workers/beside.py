@@ -9,6 +9,7 @@ from blaster.workers.bounce_reader import BounceReader
 from blaster.workers.guarding import Guarding
 from blaster.workers.holds import Holds
 from blaster.workers.importer import Importer
+from blaster.workers.list_walker import ListWalker
 from blaster.workers.tokens import Renewal
 
 
@@ -22,6 +23,7 @@ def chores(
     """To be called again and again, by name. controls: campaigns with something to do; users: whose campaigns run."""
     return {
         "importing": Importer(holds, stop).work,
+        "lists": ListWalker(holds, stop).work,
         "bounces": BounceReader(settings, holds, stop).work,
         "guarding": Guarding(holds, controls).work,
         "tokens": Renewal(settings, users).work,
