@@ -36,8 +36,8 @@ class ZoneField(SelectField):
     def __init__(self, *args, **options):
         choices = [SelectChoice("UTC")]
         for name in zones.names()[1:]:
-            area, _, place = name.partition("/")
-            choices.append(SelectChoice(name, place.replace("_", " ").replace("/", ", "), optgroup=area))
+            area = name.partition("/")[0]
+            choices.append(SelectChoice(name, name.replace("_", " "), optgroup=area))
         # An unknown one is refused by the tenant module, in its own words.
         super().__init__(*args, choices=choices, validate_choice=False, **options)
 
