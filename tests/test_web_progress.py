@@ -75,7 +75,7 @@ def test_the_review_shows_what_is_sent_and_how_long_it_takes(alice):
     assert "Hello Ada" in page
     assert "Garden &amp; Co" in page
     assert "2 recipients" in page
-    assert "At 1 mails an hour" in page
+    assert "Started now, it will finish about" in page and "the hourly limit of the account" in page
     assert re.search(r'<iframe name="preview"[^>]* sandbox src="/campaigns/\d+/preview"', page)
     assert "Start sending" in page
 
