@@ -58,9 +58,14 @@ def _page(form: AccountForm, server: SmtpServer, account: SmtpAccount | None, pr
     if account:
         now = db.now(db.crm_db)
         context |= {"plan": warmup.progress(account, now), "steps": list(warmup.steps(account))}
-        context["needs_consent"] = bool(oauth.without_consent([account]))
+        context["needs_consent"] = bool(oauth.without_consent([account])) or _is_refused(account)
     excess = caps_of(preset, form.hourly_limit.data, form.daily_limit.data)
     return htmx.form_page("accounts/edit.html", "accounts/_form.html", form, **context, excess=excess)
+
+
+def _is_refused(account: SmtpAccount) -> bool:
+    row = health.of_user(account.user_id).get((account.smtp_server_id, account.id))
+    return row is not None and (row.state, row.reason) == ("attention", "needs-consent")
 
 
 @bp.get("/servers/<int:server_id>/caps")

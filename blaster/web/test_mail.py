@@ -9,6 +9,8 @@ from flask_login import current_user
 from blaster import attachments, campaigns, db, drafts, servers, users
 from blaster.errors import Conflict
 from blaster.mail import merge, single
+from blaster.mail.attachments import Attachment
+from blaster.mail.auth import Credentials
 from blaster.mail.compile import Content, compile_message
 from blaster.mail.session import Mail
 from blaster.models.crm_db import SmtpAccount
@@ -50,13 +52,13 @@ def _try(form, campaign_id: int) -> Result:
         return Result(False, "A test goes to your own address only.")
     account = servers.get_account(current_user.id, account_id)
     try:
-        mail = _mail(form, campaign_id, account, to)
+        mail, credentials = _mail(form, campaign_id, account, to), connection.credentials(account)
         bucket = budget.take(current_user.id, account_id)
     except merge.MergeError as error:
         return Result(False, f"The message cannot be filled in: {error}")
     except Conflict as error:
         return Result(False, str(error))
-    return _send(account, mail, bucket)
+    return _send(account, credentials, mail, bucket)
 
 
 def _mail(form, campaign_id: int, account: SmtpAccount, to: str) -> Mail:
@@ -65,9 +67,9 @@ def _mail(form, campaign_id: int, account: SmtpAccount, to: str) -> Mail:
     content = drafts.frozen(form.written()) | sender | {"list_id": form.list_id.data or 0}
     content |= {"organisation": owner.organisation, "postal_address": owner.postal_address}
     content["subject"] = MARK + content["subject"]
-    files = {"attachments": found} if (found := attachments.files(current_user.id, campaign_id)) else {}
+    files = tuple(Attachment(*file) for file in attachments.files(current_user.id, campaign_id))
     skeleton = compile_message(
-        Content(campaign_id=campaign_id, user_id=current_user.id, **content, **files),
+        Content(campaign_id=campaign_id, user_id=current_user.id, **content, attachments=files),
         message_key=settings.secret_key.encode(),
         public_url=settings.public_url,
     )
@@ -77,9 +79,9 @@ def _mail(form, campaign_id: int, account: SmtpAccount, to: str) -> Mail:
     return Mail(now, skeleton.sender(account.email), to, data)
 
 
-def _send(account: SmtpAccount, mail: Mail, bucket: int) -> Result:
+def _send(account: SmtpAccount, credentials: Credentials | None, mail: Mail, bucket: int) -> Result:
     server = servers.get_server(current_user.id, account.smtp_server_id)
-    reply, trouble = single.send(connection.endpoint(server), connection.credentials(account), mail)
+    reply, trouble = single.send(connection.endpoint(server), credentials, mail)
     said = f"{reply.code} {reply.text}" if reply.code > 0 else reply.text
     if reply.phase == "dot" and reply.code // 100 == 2:
         return Result(True, f"Sent to {mail.recipient}.", said)
