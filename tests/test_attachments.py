@@ -1,5 +1,7 @@
 """Files that go along with a campaign."""
 
+import email
+import email.policy
 import io
 
 import pytest
@@ -8,6 +10,7 @@ from blaster import attachments, campaigns, db, recipients
 from blaster.errors import Conflict, Invalid, NotFound
 from blaster.models.attachments import Attachment, CampaignAttachment
 from blaster.queue import control
+from blaster.workers.messages import Messages
 
 ALICE, BOB = 1, 2
 BYTES = bytes(range(256)) * 400  # more than a BLOB of MySQL holds
@@ -38,6 +41,16 @@ def test_files_go_along_to_copies_and_to_server_2(draft):
         rows = CampaignAttachment.select().order_by(CampaignAttachment.position)
         there = [(row.campaign_id, row.filename, bytes(row.data)) for row in rows]
     assert there == [(draft.campaign_id, "Menü.pdf", BYTES), (draft.campaign_id, "notes.txt", b"x")]
+    messages = Messages(b"key" * 11, "https://mail.example.com")
+    messages.load(draft.campaign_id)
+    mail = messages.get(draft.campaign_id).render(
+        row_id=1, email="a@b.example", fields={}, from_address="x@y.example", now=1
+    )
+    sent = email.message_from_bytes(mail, policy=email.policy.default)
+    assert [(part.get_filename(), part.get_payload(decode=True)) for part in sent.iter_attachments()] == [
+        ("Menü.pdf", BYTES),
+        ("notes.txt", b"x"),
+    ]
     for change in (
         lambda: attachments.add_attachment(ALICE, draft.campaign_id, "late.txt", b"x"),
         lambda: attachments.remove_attachment(ALICE, draft.campaign_id, 1),

@@ -4,8 +4,10 @@ import threading
 
 from blaster import db, senders
 from blaster.db import crm_db
+from blaster.mail.attachments import Attachment
 from blaster.mail.compile import Content, Skeleton, compile_message
 from blaster.mail.merge import MergeError
+from blaster.models.attachments import CampaignAttachment
 from blaster.models.crm_db import CampaignContent
 
 
@@ -47,6 +49,14 @@ class Messages:
 def _content(campaign_id: int) -> Content:
     with db.session(crm_db):
         row = CampaignContent.get_by_id(campaign_id)
+        files = _files(campaign_id)
     names = ("campaign_id", "user_id", "list_id", "subject", "sender_name", "sender_email", "reply_to")
     names += ("organisation", "postal_address")
-    return Content(**{name: getattr(row, name) for name in names}, html=row.html or "", text=row.text or "")
+    parts = {"html": row.html or "", "text": row.text or "", "attachments": files}
+    return Content(**{name: getattr(row, name) for name in names}, **parts)
+
+
+def _files(campaign_id: int) -> tuple[Attachment, ...]:
+    mine = CampaignAttachment.select().where(CampaignAttachment.campaign_id == campaign_id)
+    rows = mine.order_by(CampaignAttachment.position)
+    return tuple(Attachment(row.filename, row.content_type, bytes(row.data)) for row in rows)
