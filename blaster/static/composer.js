@@ -57,6 +57,7 @@ customElements.define('mail-preview', class extends HTMLElement {
     const scale = Math.min(1, room / width)
     this.stage.style.setProperty('--width', `${width}px`)
     this.stage.style.setProperty('--scale', scale)
+    this.stage.style.setProperty('--left', `${Math.round((room - width * scale) / 2)}px`)
   }
 
   refresh() {

@@ -20,6 +20,7 @@ class Look:
     preheader: str
     problems: list[str]
     advice: list[str]
+    is_empty: bool  # nothing is written yet
 
 
 def viewer(list_id: int | None):
@@ -55,7 +56,8 @@ def of(form, list_id: int | None = None) -> Look:
     problems, advice = review.look_at(source, known)
     values = fields(seen_by)
     lines = {name: _line(getattr(source, name), values) for name in ("subject", "preheader")}
-    return Look(seen_by, request.values.get("search", ""), **lines, problems=problems, advice=advice)
+    is_empty = not "".join((source.subject, source.html, source.text)).strip()
+    return Look(seen_by, request.values.get("search", ""), **lines, problems=problems, advice=advice, is_empty=is_empty)
 
 
 def _line(text: str, values: dict[str, str]) -> str:

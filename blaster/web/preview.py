@@ -67,9 +67,13 @@ def _list_id() -> int | None:
 def _frame(source, recipient) -> Response:
     part = "text" if request.values.get("part") == "text" or not (source.html or "").strip() else "html"
     try:
-        shown = looks.rendered(source, part, recipient)
+        shown = looks.rendered(source, part, recipient) if _is_written(source) else ""
     except merge.MergeError as error:
         return mail_page(render_template("campaigns/preview_text.html", trouble=error))
     if part == "text":
         shown = render_template("campaigns/preview_text.html", text=shown)
     return mail_page(shown)
+
+
+def _is_written(source) -> bool:
+    return bool((source.html or "").strip() or (source.text or "").strip())
