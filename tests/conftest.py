@@ -11,7 +11,7 @@ import pytest
 from blaster import boot, config, db, schema
 from tests.mariadb import HINT, MariaDB, is_installed
 
-pytest_plugins = ["tests.sinks", "tests.clock", "tests.web"]
+pytest_plugins = ["tests.sinks", "tests.clock", "tests.web", "tests.mailservers"]
 
 REQUIRE_ALL = os.environ.get("CI") == "true" or os.environ.get("BLASTER_REQUIRE_ALL") == "1"
 

@@ -55,10 +55,14 @@ ONLY_IN = {
     "wtforms": {"web"},
     "threading": {"workers", "supervisor"},
     "concurrent": {"workers", "supervisor"},
-    "socket": {"mail/transport.py", "mail/mailbox.py", "workers/orchestrator.py"},  # the latter for the host's name
+    "socket": {
+        "mail/transport.py",
+        "mail/mailbox_wire.py",
+        "workers/orchestrator.py",
+    },  # the latter for the host's name
     "smtplib": {"mail/transport.py"},
-    "imaplib": {"mail/mailbox.py"},
-    "poplib": {"mail/mailbox.py"},
+    "imaplib": {"mail/mailbox.py", "mail/mailbox_wire.py"},
+    "poplib": {"mail/mailbox.py", "mail/mailbox_wire.py"},
     "peewee": {"db", "models", "migrations", "schema", "queue", "imports", "suppressions", "tenant", "lists"},
     "authlib": {"consent"},
     "dns": {"domains"},
