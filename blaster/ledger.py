@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from heapq import merge
 from itertools import islice
 
+from peewee import fn
+
 from blaster import addresses, db
 from blaster.db import crm_db
 from blaster.errors import NotFound
@@ -86,9 +88,9 @@ def _page(campaign_id: int, asked: Question, after: str, limit: int) -> list[Mai
     if asked.key:
         return list(_found(here, asked, after).limit(limit))
     if states := _states(asked):
-        pages = [_in_state(here, state, after).limit(limit) for state in states]
+        pages = [_in_state(here, state, after, limit) for state in states]
         # One state at a time: the index gives each in order, without a sort.
-        return list(islice(merge(*pages, key=_order(states)), limit))
+        return list(islice(merge(*pages, key=_order(states[0])), limit))
     behind = Mail.recipient_id > _numbers(after, 1)[0] if after else Mail.recipient_id >= 0
     return list(Mail.select(*_COLUMNS).where(here & behind).order_by(Mail.recipient_id).limit(limit))
 
@@ -103,25 +105,30 @@ def _found(here, asked: Question, after: str):
     except ValueError:
         here &= Mail.email_key.contains(asked.key)
     if states := _states(asked):
-        here &= Mail.status.in_(states)
+        # COALESCE hides the status from the optimizer: the index of addresses finds fewer rows than that of states.
+        here &= fn.COALESCE(Mail.status, "").in_(states)
     return Mail.select(*_COLUMNS).where(here & (Mail.email_key > after)).order_by(Mail.email_key)
 
 
-def _in_state(here, state: str, after: str):
+def _in_state(here, state: str, after: str, limit: int) -> list[Mail]:
+    """First the ids, which the index alone has: with more columns MariaDB takes it for cheaper to walk over all rows
+    of the state, from the first one (0.7 s instead of 2 ms in the middle of a million)."""
     here &= Mail.status == state
     due, last = _numbers(after, 2)
     if state == "pending":
-        if after:
-            # Not (due_at, id) > (…, …): MySQL and MariaDB do not use the index for that.
-            here &= (Mail.due_at > due) | ((Mail.due_at == due) & (Mail.id > last))
-        return Mail.select(*_COLUMNS).where(here).order_by(Mail.due_at, Mail.id)
-    if after:
-        here &= (Mail.due_at < due) | ((Mail.due_at == due) & (Mail.id < last))
-    return Mail.select(*_COLUMNS).where(here).order_by(Mail.due_at.desc(), Mail.id.desc())
+        # Not (due_at, id) > (…, …): MySQL and MariaDB do not use the index for that.
+        behind = (Mail.due_at > due) | ((Mail.due_at == due) & (Mail.id > last))
+        order = (Mail.due_at, Mail.id)
+    else:
+        behind = (Mail.due_at < due) | ((Mail.due_at == due) & (Mail.id < last))
+        order = (Mail.due_at.desc(), Mail.id.desc())
+    query = Mail.select(Mail.id).where(here & behind if after else here).order_by(*order).limit(limit)
+    ids = [mail_id for (mail_id,) in query.tuples()]
+    return sorted(Mail.select(*_COLUMNS).where(Mail.id.in_(ids)), key=_order(state))
 
 
-def _order(states: tuple[str, ...]):
-    sign = 1 if states == ("pending",) else -1
+def _order(state: str):
+    sign = 1 if state == "pending" else -1
     return lambda mail: (sign * mail.due_at, sign * mail.id)
 
 
