@@ -49,6 +49,8 @@ class Rate:
 def look(campaigns: Iterable[CampaignControl]) -> int:
     """Pause the running ones among these that went too far; returns how many."""
     running = [row for row in campaigns if row.run_state == "running"]
+    if not running:
+        return 0
     with db.session(crm_db):
         guards, counted = (_by_campaign(model, running) for model in (CampaignGuard, CampaignBounces))
         tallies = {row.campaign_id: tally.counts(row.campaign_id) for row in running}
