@@ -113,13 +113,19 @@ def field_names(found: RecipientList) -> list[str]:
 
 
 def list_recipients(user_id: int, list_id: int, *, after: int = 0, limit: int = 50, search: str = ""):
-    """Up to `limit` recipients with an id above `after`, whose address contains `search`. Raises NotFound."""
+    """Up to `limit` recipients behind the one with the id `after`, in the order they came.
+
+    With `search` those whose address contains it, in the order of the addresses. Raises NotFound.
+    """
     get_list(user_id, list_id)
-    chosen = (Recipient.list_id == list_id) & (Recipient.id > after)
-    if search := search.strip().casefold():
-        chosen &= Recipient.email_key.contains(search)
+    here = Recipient.list_id == list_id
     with db.session(campaign_db):
-        return list(Recipient.select().where(chosen).order_by(Recipient.id).limit(limit))
+        if text := search.strip().casefold():
+            # Through the index of addresses: the one of ids takes five times as long to find nobody.
+            last = Recipient.select(Recipient.email_key).where(here & (Recipient.id == after)).scalar() or ""
+            here &= Recipient.email_key.contains(text) & (Recipient.email_key > last)
+            return list(Recipient.select().where(here).order_by(Recipient.email_key).limit(limit))
+        return list(Recipient.select().where(here & (Recipient.id > after)).order_by(Recipient.id).limit(limit))
 
 
 def _lock(user_id: int, list_id: int) -> None:

@@ -101,6 +101,13 @@ def test_pages_follow_each_other(customers):
     assert [row.email[:2] for row in first + second] == ["r0", "r1", "r2", "r3", "r4"]
 
 
+def test_what_is_found_is_paged_by_address(customers):
+    _import(customers, "cy@example.com\nnobody@example.org\nbob@example.com\nann@example.com\n")
+    first = recipients.list_recipients(ALICE, customers.id, search="e.com", limit=2)
+    second = recipients.list_recipients(ALICE, customers.id, search="e.com", after=first[-1].id, limit=2)
+    assert [row.email for row in first + second] == ["ann@example.com", "bob@example.com", "cy@example.com"]
+
+
 @pytest.mark.parametrize(("search", "found"), [("ANN", 1), ("@example", 3), ("a_n", 0), ("%", 0), ("", 3)])
 def test_search_finds_parts_of_addresses(customers, search, found):
     _import(customers, "ann@example.com\nbob@example.com\ncy@example.com\n")
