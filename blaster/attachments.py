@@ -95,6 +95,8 @@ def _lock_draft(user_id: int, campaign_id: int) -> None:
     status = db.locked(CampaignStatus.select().where(CampaignStatus.campaign_id == campaign_id)).first()
     if not mine or status is None:
         raise NotFound("No such campaign.")
+    if status.status == "scheduled":
+        raise Conflict("This campaign is scheduled. Take it back to the drafts first.")
     if status.status != "draft":
         raise Conflict("A campaign that was started keeps its files. Copy it to change them.")
 

@@ -4,7 +4,7 @@ from flask import Blueprint, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from blaster import attachments, campaigns, mail_templates, recipients, servers, starters
+from blaster import attachments, campaigns, mail_templates, recipients, servers, starters, trial
 from blaster.errors import Conflict
 from blaster.web import htmx, looks, supply
 from blaster.web.campaign_forms import CampaignForm
@@ -53,6 +53,8 @@ def edit(campaign_id: int) -> ResponseReturnValue:
 
 def _draft(campaign_id: int):
     draft = campaigns.get_campaign(current_user.id, campaign_id)
+    if draft.status.status == "scheduled":
+        raise Conflict("This campaign is scheduled. Take it back to the drafts first.")
     if draft.status.status != "draft":
         raise Conflict("A campaign that was started keeps its message. Copy it to change it.")
     return draft
@@ -106,6 +108,8 @@ def editor(form: CampaignForm, draft=None, **more) -> ResponseReturnValue:
 
 def addresses() -> list[str]:
     """Where tests may go: the user's own address, and those of the user's accounts."""
+    if current_user.is_trial:
+        return trial.allowed(current_user.id)
     own = (account.email for account in servers.list_accounts(current_user.id))
     return list(dict.fromkeys([current_user.email, *own]))
 
