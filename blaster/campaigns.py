@@ -4,13 +4,13 @@ from dataclasses import replace
 
 from peewee import Value
 
-from blaster import db, drafts
+from blaster import db, drafts, trial
 from blaster.db import campaign_db, crm_db
 from blaster.errors import Conflict, Invalid, NotFound
 from blaster.models.attachments import Attachment
 from blaster.models.campaign_db import Campaign, CampaignStatus, Recipient, RecipientList, User
 from blaster.models.crm_db import CampaignControl
-from blaster.review import Review, about_sender, look_over
+from blaster.review import Problem, Review, about_sender, look_over
 
 SENDER = ("sender_name", "sender_email", "reply_to")
 _TEXTS = ("subject", "preheader", "html", "text", *SENDER)
@@ -167,7 +167,9 @@ def review(user_id: int, campaign_id: int, *, accounts, public_url: str, warn_at
         )
         found = look_over(campaign, chosen, first, accounts, open_ones.count(), warn_at)
         owner = User.get_or_none(User.id == user_id)
-        return replace(found, problems=[*found.problems, *about_sender(owner, public_url)])
+        unverified = trial.strangers(user_id, campaign.list_id)
+        on_trial = [Problem(trial.sentence(unverified), "addresses")] if unverified else []
+        return replace(found, problems=[*found.problems, *on_trial, *about_sender(owner, public_url)])
 
 
 def start(user_id: int, campaign_id: int, *, due_at: int | None = None) -> Campaign:
@@ -189,6 +191,8 @@ def start(user_id: int, campaign_id: int, *, due_at: int | None = None) -> Campa
         total = Recipient.select().where(_staged(draft)).count()
         if not total:
             raise Conflict("Choose a list with recipients first.")
+        if unverified := trial.strangers(user_id, draft.list_id, until=draft.stage_until):
+            raise Conflict(trial.sentence(unverified))
         counts = {"total_emails": total, "pending_emails": total}
         values = {"status": "staging", **counts, "started_at": now, "note": ""}
         CampaignStatus.update(**values).where(CampaignStatus.campaign_id == campaign_id).execute()

@@ -15,7 +15,7 @@ ADDRESS = "email"  # the merge field that every recipient has
 @dataclass(frozen=True)
 class Problem:
     """A reason not to start. `link_kind`: where it is mended: accounts | list (its recipients) | edit (the draft) |
-    settings (the user's); empty where only the administrator can."""
+    settings (the user's) | addresses (those of a trial); empty where only the administrator can."""
 
     text: str
     link_kind: str

@@ -18,13 +18,15 @@ _TAG = re.compile(r"\{[{%]")
 _NOBODY = generate_password_hash(secrets.token_urlsafe())
 
 
-def create(email: str, name: str, password: str, *, role: str = "user") -> User:
-    """A new user (role `user` or `admin`), stored under the key of the address. Raises Invalid."""
+def create(email: str, name: str, password: str, *, role: str = "user", is_trial: bool = False) -> User:
+    """A new user (role `user` or `admin`), stored under the key of the address; on trial: see `blaster.trial`.
+    Raises Invalid."""
     row = {
         "email": _key(email),
         "name": name.strip()[:120],
         "password_hash": _hash(password),
         "role": role,
+        "is_trial": is_trial,
         "session_token": secrets.token_urlsafe(32),
     }
 

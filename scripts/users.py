@@ -6,6 +6,7 @@ examples:
   python3 scripts/users.py list
   python3 scripts/users.py password anna@example.com
   python3 scripts/users.py disable anna@example.com
+  python3 scripts/users.py trust anna@example.com
 
 A password that is not asked for with --ask is made up and printed once. Disabling a user, or changing the password,
 ends the user's sessions at once; campaigns that run go on. Exit code: 0 done, 1 not possible, 2 wrong arguments.
@@ -27,7 +28,9 @@ def main():
     from blaster import boot, config, schema, users
     from blaster.errors import Invalid
 
-    boot.boot(config.load())
+    settings = config.load()
+    options.trial = settings.trial
+    boot.boot(settings)
     schema.migrate()
     try:
         options.action(users, options)
@@ -49,6 +52,7 @@ def parser():
     create.add_argument("--admin", action="store_true", help="may also see how the whole installation fares")
     add_action(actions, "password", reset_password, "a new password", email=True, ask=True)
     add_action(actions, "disable", disable, "keep a user out", email=True)
+    add_action(actions, "trust", trust, "end a trial (BLASTER_TRIAL=1): the user may mail anybody", email=True)
     add_action(actions, "enable", enable, "let a user in again", email=True)
     return root
 
@@ -70,8 +74,9 @@ def list_users(users, options):
 
 def create_user(users, options):
     password = choose_password(users, options)
-    user = users.create(options.email, options.name, password, role="admin" if options.admin else "user")
-    print(f"Created {user.email} ({user.role}).")
+    role, is_trial = ("admin", False) if options.admin else ("user", options.trial)
+    user = users.create(options.email, options.name, password, role=role, is_trial=is_trial)
+    print(f"Created {user.email} ({user.role}{', on trial' if is_trial else ''}).")
     show(options, password)
 
 
@@ -80,6 +85,13 @@ def reset_password(users, options):
     users.set_password(find(users, options).id, password)
     print("The password is changed.")
     show(options, password)
+
+
+def trust(users, options):
+    from blaster import trial
+
+    trial.trust(find(users, options).id)
+    print(f"{options.email} may mail anybody.")
 
 
 def disable(users, options):

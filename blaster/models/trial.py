@@ -3,16 +3,17 @@
 from peewee import BigIntegerField
 
 from blaster.models.campaign_db import CampaignModel
-from blaster.models.fields import Id, Instant, KeyText
+from blaster.models.fields import Id, Instant, KeyText, default
 
 
 class VerifiedAddress(CampaignModel):
-    """An address whose owner followed the link that the user had sent to it."""
+    """An address that the user wants to mail: whoever reads its mail has to follow a link first."""
 
     id = Id()
     user_id = BigIntegerField()
     email_key = KeyText()
-    verified_at = Instant()
+    asked_at = Instant(**default(0))
+    verified_at = Instant(**default(0))  # 0: not yet
 
     class Meta:
         table_name = "verified_addresses"

@@ -4,11 +4,12 @@ from contextlib import suppress
 
 from peewee import fn
 
-from blaster import db
+from blaster import db, trial
 from blaster.db import campaign_db, crm_db
 from blaster.models.campaign_db import Recipient
 from blaster.models.crm_db import CampaignControl, Mail
 from blaster.queue import tally
+from blaster.queue.control import pause_if_running
 
 STATES = ("staging", "running")  # of campaigns that take recipients in
 _COLUMNS = (Mail.user_id, Mail.campaign_id, Mail.recipient_id, Mail.email, Mail.email_key, Mail.fields)
@@ -26,6 +27,11 @@ def stage_batch(control: CampaignControl, batch: int) -> bool:
     `control` shows both as they are now. Intents of the campaign wait only while the mark is moved.
     """
     last = _last(control, batch)
+    if unverified := last and trial.strangers(control.user_id, control.list_id, after=control.staged_to, until=last):
+        # An address was changed after the start, which had looked at all of them.
+        pause_if_running(control.user_id, control.campaign_id, trial.sentence(unverified))
+        _look_again(control)
+        return False
     source = db.neighbour(Recipient, crm_db)
     rows = [] if source else _recipients(control, last)
 

@@ -35,6 +35,7 @@ from blaster.web import (
     servers,
     suppressions,
     test_mail,
+    trial,
     unsubscribe,
 )
 from blaster.web import settings as settings_page
@@ -65,7 +66,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.register(app)
     pages = (auth, dashboard, campaigns, review, preview, progress, decisions)
     pages += (ledger, list_settings, people)
-    pages += (recipients, imports, servers, accounts, consent, domains, admin)
+    pages += (recipients, imports, servers, accounts, consent, domains, trial, admin)
     pages += (schedule, planner, settings_page)
     pages += (mail_templates, attachments, test_mail)
     pages += (unsubscribe, suppressions, complaints)

@@ -13,7 +13,7 @@ from blaster.web.forms import LoginForm, refuse
 
 bp = Blueprint("auth", __name__)
 
-_PUBLIC = {"static", "healthz", "auth.login", "unsubscribe.show", "unsubscribe.change"}
+_PUBLIC = {"static", "healthz", "auth.login", "unsubscribe.show", "unsubscribe.change", "trial.show", "trial.confirm"}
 _STRANGERS_LIMIT = 64 * 1024  # bytes of a request; the token check reads all of it
 
 
@@ -23,6 +23,7 @@ class Person(UserMixin):
     def __init__(self, user):
         self.id, self.email, self.name = user.id, user.email, user.name or user.email
         self.is_admin, self.time_zone = user.role == "admin", user.time_zone
+        self.is_trial = user.is_trial
         self._token = user.session_token
 
     def get_id(self) -> str:

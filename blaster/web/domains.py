@@ -12,23 +12,19 @@ from blaster.web import htmx
 bp = Blueprint("domains", __name__)
 
 
-@bp.get("/accounts/<int:account_id>/domain")
-def show(account_id: int) -> str:
-    """The last verdict."""
-    return _page(account_id, {})
-
-
-@bp.post("/accounts/<int:account_id>/domain")
+@bp.route("/accounts/<int:account_id>/domain", methods=["GET", "POST"])
 def check(account_id: int) -> ResponseReturnValue:
-    """Ask the DNS now."""
+    """The last verdict; a POST asks the DNS now."""
+    if request.method == "GET":
+        return _page(account_id, {})
     asked = {name: request.form.get(name, "") for name in ("domain", "selectors")}
-    servers_asked = current_app.config["BLASTER"].dns_servers
+    dns_servers = current_app.config["BLASTER"].dns_servers
     try:
-        domain_check.run(current_user.id, account_id, **asked, dns_servers=servers_asked)
+        domain_check.run(current_user.id, account_id, **asked, dns_servers=dns_servers)
     except Invalid as error:
         return _page(account_id, error.errors), 422
     flash("The domain was checked.", "success")
-    return htmx.redirect(url_for(".show", account_id=account_id))
+    return htmx.redirect(url_for(".check", account_id=account_id))
 
 
 def _page(account_id: int, errors: dict[str, str]) -> str:

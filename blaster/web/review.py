@@ -66,6 +66,7 @@ def _view(campaign_id: int) -> dict:
             "list": url_for("imports.add", list_id=list_id) if list_id else "",
             "edit": url_for("campaigns.edit", campaign_id=campaign_id),
             "settings": url_for("settings.profile", _anchor="sender"),
+            "addresses": url_for("trial.addresses"),
         },
     }
 
