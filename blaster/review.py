@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from blaster import senders
-from blaster.mail import footer, merge
+from blaster.mail import check, footer, merge
 from blaster.mail.presets import home_of
 
 ADDRESS = "email"  # the merge field that every recipient has
@@ -115,7 +115,8 @@ def look_at(message, known: list[str] | None) -> tuple[list[str], list[str]]:
     except merge.MergeError as error:
         return [str(error)], []
     problems = [] if known is None else [*_unknown_tags(parts, [ADDRESS, *known, *footer.FIELDS])]
-    return problems, []
+    warnings = check.look(*(getattr(message, part) or "" for part in ("html", "text", "subject")))
+    return problems, [warning.text for warning in warnings]
 
 
 def _compiled(message) -> dict[str, merge.Merge]:

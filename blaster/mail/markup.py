@@ -93,6 +93,15 @@ def masked_in(text: str, tags: list[str]) -> list[str]:
     return [tags[ord(stand) - _FIRST] for stand in _STANDS.findall(text)]
 
 
+def without_comments(source: str) -> str:
+    """The source without `<!-- -->`."""
+    pieces, position = [], 0
+    while (start := source.find("<!--", position)) >= 0 and (end := source.find("-->", start + 4)) >= 0:
+        pieces.append(source[position:start])
+        position = end + 3
+    return "".join(pieces) + source[position:]
+
+
 def tokens(source: str) -> Iterator[Token]:
     """The tags and texts of (masked) HTML in their order; comments and declarations are left out."""
     position, size = 0, len(source)

@@ -48,7 +48,7 @@ def inlined(html: str) -> str:
     for number, element in enumerate(elements):
         if style := styles.get(str(number)):
             start, end, own = element.attribute("style")
-            quote = "'" if '"' in own else '"'
+            quote = "'" if '"' in own or masked[start:end].endswith(f"'{own}'") else '"'
             escaped = style.replace("&", "&amp;").replace(quote, "&quot;" if quote == '"' else "&#39;")
             blank = "" if masked[start - 1].isspace() else " "
             pieces += (masked[position:start], f"{blank}style={quote}{escaped}{own}{quote}")
@@ -80,7 +80,9 @@ def _check_nesting(tokens: list[Token]) -> None:
     going_on = 0
     for token in tokens:
         if token.kind == "open" and token.name not in _VOID:
-            if open_elements and open_elements[-1] == token.name and token.name in _ENDS_ITSELF:
+            if token.name == "tr" and open_elements[-1:] in (["td"], ["th"]):
+                open_elements.pop()
+            if token.name in _ENDS_ITSELF and open_elements[-1:] == [token.name]:
                 continue
             open_elements.append(token.name)
             going_on += token.name in _GOES_ON
