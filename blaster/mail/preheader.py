@@ -4,7 +4,7 @@ import html
 import re
 
 _LIQUID = re.compile(r"(\{\{[^{}]*+\}\}|\{%[^%{}]*+%\})")
-_BODY = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
+_BODY = re.compile(r"<body\b[^<>]*+>", re.IGNORECASE)
 _HIDDEN = (
     '<div style="display:none;max-height:0;max-width:0;overflow:hidden;mso-hide:all;'
     'font-size:1px;line-height:1px;color:transparent;opacity:0">'
