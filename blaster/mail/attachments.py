@@ -13,7 +13,6 @@ PLAIN_NAME = 60  # characters of a name that needs no other form
 
 _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,60}/[a-z0-9][a-z0-9!#$&^_.+-]{0,60}")
 _NOT_PLAIN = re.compile(r"[^ !#-\[\]-~]|[/:*?<>|]")  # what RFC 2045 cannot quote, and what file systems refuse
-_OCTET = re.compile(r"%..|.")
 
 
 @dataclass(frozen=True)
@@ -63,14 +62,14 @@ def _plain(name: str) -> str:
 
 
 def _extended(name: str) -> str:
-    octets = _OCTET.findall(quote(name, safe=""))
+    characters = [quote(character, safe="") for character in name]  # some readers decode piece by piece
     room = LINE - len(" filename*99*=utf-8'';")
-    if sum(map(len, octets)) <= room:
-        return f"\r\n filename*=utf-8''{''.join(octets)}"
+    if sum(map(len, characters)) <= room:
+        return f"\r\n filename*=utf-8''{''.join(characters)}"
     pieces = [""]
-    for octet in octets:
-        if len(pieces[-1]) + len(octet) > room:
+    for character in characters:
+        if len(pieces[-1]) + len(character) > room:
             pieces.append("")
-        pieces[-1] += octet
+        pieces[-1] += character
     pieces[0] = "utf-8''" + pieces[0]
     return ";".join(f"\r\n filename*{number}*={piece}" for number, piece in enumerate(pieces))

@@ -114,9 +114,16 @@ def _compile_liquid(source: str, html: bool) -> Merge:
 
     def render(fields: Fields) -> str:
         with _troubles():
-            return template.render(fields)
+            try:
+                return template.render(fields)
+            except UnicodeEncodeError:  # half a character somewhere: JSON can hold it
+                return template.render({name: _whole(value) for name, value in fields.items()})
 
     return Merge(("", ""), (render,), frozenset(analysis.globals))
+
+
+def _whole(value: str) -> str:
+    return value.encode("utf-8", "replace").decode()
 
 
 @contextmanager
