@@ -103,11 +103,13 @@ def _lock_draft(user_id: int, campaign_id: int) -> None:
 
 def remove_attachment(user_id: int, campaign_id: int, attachment_id: int) -> None:
     """Take a file off a draft. Raises NotFound, Conflict after the start."""
+    chosen = _of(user_id, campaign_id) & (Attachment.id == attachment_id)
 
     def work():
-        _lock_draft(user_id, campaign_id)
-        if not Attachment.delete().where(_of(user_id, campaign_id) & (Attachment.id == attachment_id)).execute():
+        if not Attachment.select().where(chosen).exists():
             raise NotFound("No such file.")
+        _lock_draft(user_id, campaign_id)
+        Attachment.delete().where(chosen).execute()
 
     db.transaction(campaign_db, work)
 

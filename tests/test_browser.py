@@ -269,6 +269,7 @@ def pages_of(name: str, site: Site) -> list[str]:
     started = campaigns.copy_campaign(user_id, draft.campaign_id)
     campaigns.start(user_id, started.campaign_id)
     base = ["/", "/campaigns", "/campaigns/new", "/lists", "/lists/new", "/servers", "/servers/new", "/nowhere"]
+    base += ["/templates", "/templates/new"]
     numbers = (draft.campaign_id, started.campaign_id, list_id, server.id)
     patterns = ["/campaigns/{0}/edit", "/campaigns/{0}/review", "/campaigns/{1}", "/lists/{2}", "/lists/{2}/import"]
     patterns += ["/lists/{2}/rename", "/servers/{3}", "/servers/{3}/edit", "/servers/{3}/accounts/new"]
