@@ -14,6 +14,7 @@ SIGN_INS = ("password", "google", "microsoft")
 ENCRYPTIONS = ("none", "starttls", "tls")
 HIGHEST_LIMIT = 1_000_000
 MOST_CONNECTIONS = 100
+TOKEN_ROOM = 44  # characters that {token} may take in a bounce address
 
 
 def list_servers(user_id: int) -> list[SmtpServer]:
@@ -143,7 +144,8 @@ def get_account(user_id: int, account_id: int) -> SmtpAccount:
 def add_account(user_id: int, server_id: int, *, password: str, **fields) -> SmtpAccount:
     """Fields: email, login='' (the address), daily_limit, hourly_limit; auth='password' (or google, microsoft: sign-in
     by consent), warmup_start=0 (mails on the first day; 0: no plan), warmup_from='' (that day, as 2026-11-24; today),
-    from_domains='' (further domains to send from, separated by blanks). Numbers may be text. An empty password means
+    from_domains='' (further domains to send from, separated by blanks), bounce_address='' (where bounces go, for each
+    mail another: `bounces+{token}@example.com`). Numbers may be text. An empty password means
     that the server wants no sign-in. Raises Invalid, NotFound."""
 
     def work():
@@ -179,6 +181,7 @@ def _account_values(
     warmup_start: int | str = 0,
     warmup_from: str = "",
     from_domains: str = "",
+    bounce_address: str = "",
 ) -> dict:
     errors = {}
     try:
@@ -201,10 +204,25 @@ def _account_values(
         "warmup_start": _whole(warmup_start or 0, 0, HIGHEST_LIMIT, "warmup_start", errors),
         "warmup_from": _day(warmup_from, now, errors),
         "from_domains": _domains(from_domains, host, errors),
+        "bounce_address": _bounce_address(bounce_address, errors),
     }
     if errors:
         raise Invalid(errors)
     return values
+
+
+def _bounce_address(text: str, errors: dict[str, str]) -> str:
+    """Each mail gets its own, so the local part needs room (RFC 5321 section 4.5.3.1.1: 64 octets)."""
+    local, mark, domain = text.strip().partition("{token}@")
+    if text.strip():
+        try:
+            domain = addresses.normalise(f"a@{domain}")[1].partition("@")[2]
+            addresses.normalise(f"{local}{'x' * TOKEN_ROOM}@{domain}")
+        except ValueError:
+            mark = ""
+        if not mark:
+            errors["bounce_address"] = "Enter an address like bounces+{token}@example.com."
+    return f"{local}{mark}{domain}" if mark else ""
 
 
 def _day(text: str, now: int, errors: dict[str, str]) -> int:

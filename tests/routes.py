@@ -6,7 +6,7 @@ from io import BytesIO
 from flask import Flask
 from werkzeug.routing import Rule
 
-from blaster import attachments, campaigns, db, mail_templates, recipients, servers, suppressions
+from blaster import attachments, campaigns, db, mail_templates, mailboxes, recipients, servers, suppressions
 from blaster.imports import uploads
 from blaster.lists import work
 from blaster.models.crm_db import Mail
@@ -94,6 +94,13 @@ ROUTES = {
     "schedule.unschedule": OWNED,
     "schedule.campaign_hours": OWNED,
     "schedule.account_hours": OWNED,
+    "mailboxes.index": PERSONAL,
+    "mailboxes.new": PERSONAL,
+    "mailboxes.edit": OWNED,
+    "mailboxes.switch": OWNED,
+    "mailboxes.delete": OWNED,
+    "mailboxes.test": OWNED,
+    "bounces.show": OWNED,
     "suppressions.index": PERSONAL,
     "suppressions.add": PERSONAL,
     "suppressions.export": PERSONAL,
@@ -147,6 +154,9 @@ def own(user_id: int, *, started: bool = False) -> dict[str, int]:
         while not staging.stage_batch(control.state(user_id, campaign.campaign_id), 10):
             pass
     suppressions.add(user_id, "walrus@example.com")
+    mailbox = mailboxes.add_mailbox(
+        user_id, kind="imap", host="imap.example.invalid", encryption="tls", login="bounces@example.com", password="s"
+    )
     with db.session(db.crm_db):
         mail = Mail.get_or_none(Mail.campaign_id == campaign.campaign_id)
     return {
@@ -159,6 +169,7 @@ def own(user_id: int, *, started: bool = False) -> dict[str, int]:
         "work_id": work.copy(user_id, found.id, "Copy of Walruses").id,
         "campaign_id": campaign.campaign_id,
         "attachment_id": file.id,
+        "mailbox_id": mailbox.id,
         "template_id": mail_templates.create_template(user_id, name="Walrus news").id,
         "mail_id": mail.id if mail else 0,
     }

@@ -73,19 +73,19 @@ def test_what_servers_refused_and_what_came_back_counts_together(databases):
     assert look() == 0
     bounced(hard=1)
     assert look() == 0
-    assert [rate.level for rate in guard.rates(ALICE, 7)] == ["warning", ""]
+    assert [rate.level for rate in guard.outlook(ALICE, 7)[0]] == ["warning", ""]
     bounced(hard=2)
     assert look() == 1
     assert run_state() == "paused"
     assert control.state(ALICE, 7).note.startswith("10 of 200 addresses do not exist (5.0%).")
-    assert guard.held_for(ALICE, 7) == "hard"
+    assert guard.outlook(ALICE, 7)[1] == "hard"
 
 
 def test_refusals_of_other_kinds_do_not_count(databases):
     campaign(sent=150, hard=2, block=100)
     bounced(hard=2, block=50, quota=50, soft=50)
     assert look() == 0
-    assert [rate.count for rate in guard.rates(ALICE, 7)] == [4, 0]
+    assert [rate.count for rate in guard.outlook(ALICE, 7)[0]] == [4, 0]
 
 
 @one_engine
@@ -112,7 +112,7 @@ def test_its_owner_may_go_on_and_then_only_what_comes_after_counts(databases):
     look()
     guard.understood(ALICE, 7)
     control.resume(ALICE, 7)
-    assert guard.held_for(ALICE, 7) == ""
+    assert guard.outlook(ALICE, 7)[1] == ""
     assert look() == 0
     with db.session(crm_db):
         tally.add(7, 0, {"sent": 200})
@@ -127,10 +127,11 @@ def test_its_owner_may_go_on_and_then_only_what_comes_after_counts(databases):
 def test_strangers_neither_see_nor_answer(databases):
     campaign(sent=180, hard=20)
     look()
-    for act in (guard.rates, guard.held_for, guard.understood):
-        with pytest.raises(NotFound):
-            act(BOB, 7)
-    assert guard.held_for(ALICE, 7) == "hard"
+    rates, held = guard.outlook(BOB, 7)
+    assert ([rate.count for rate in rates], held) == ([0, 0], "")
+    with pytest.raises(NotFound):
+        guard.understood(BOB, 7)
+    assert guard.outlook(ALICE, 7)[1] == "hard"
 
 
 @one_engine

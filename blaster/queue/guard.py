@@ -99,26 +99,25 @@ def _rates(guard: CampaignGuard, bounces: CampaignBounces, counts: dict[str, int
     return [Rate(HARD, hard, mails), Rate(COMPLAINT, max(0, bounces.complaint - guard.base_complaints), mails)]
 
 
-def rates(user_id: int, campaign_id: int) -> list[Rate]:
-    """How much came back and how many complained, as of the last look. Raises NotFound for strangers."""
-    return _rates(*_known(user_id, campaign_id))
+def outlook(user_id: int, campaign_id: int) -> tuple[list[Rate], str]:
+    """How much came back and how many complained, as of the last look; and `hard` or `complaint` if it was paused for
+    that and its owner has not answered. Nothing at all before the start and for strangers."""
+    guard, bounces, counts = _known(user_id, campaign_id)
+    return _rates(guard, bounces, counts), guard.held_for
 
 
 def _known(user_id: int, campaign_id: int) -> tuple[CampaignGuard, CampaignBounces, dict[str, int]]:
-    control.state(user_id, campaign_id)
     with db.session(crm_db):
-        guard = CampaignGuard.get_or_none(CampaignGuard.campaign_id == campaign_id) or CampaignGuard()
-        bounces = CampaignBounces.get_or_none(CampaignBounces.campaign_id == campaign_id) or CampaignBounces()
+        guard, bounces = (
+            model.get_or_none((model.campaign_id == campaign_id) & (model.user_id == user_id)) or model()
+            for model in (CampaignGuard, CampaignBounces)
+        )
         return guard, bounces, tally.counts(campaign_id)
-
-
-def held_for(user_id: int, campaign_id: int) -> str:
-    """`hard` or `complaint` if the guard rails paused it and its owner has not answered; else empty."""
-    return _known(user_id, campaign_id)[0].held_for
 
 
 def understood(user_id: int, campaign_id: int) -> None:
     """Its owner goes on: what came back so far is not held against it again. Raises NotFound."""
+    control.state(user_id, campaign_id)
     guard, bounces, counts = _known(user_id, campaign_id)
     hard = bounces.hard + guard.refused
     base = {"base_tried": _tried(counts), "base_hard": hard, "base_complaints": bounces.complaint}

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
 from blaster import db
 from blaster.db import crm_db
@@ -36,9 +37,9 @@ class Busiest:
     day: int
 
     @property
-    def at(self) -> int:
-        """The day's first millisecond."""
-        return self.day * DAY
+    def date(self) -> date:
+        """The day, in UTC."""
+        return datetime.fromtimestamp(self.day * DAY / 1000, UTC).date()
 
 
 def count(campaign: CampaignControl, now: int) -> bool:

@@ -12,6 +12,7 @@ from blaster.web import (
     admin,
     attachments,
     auth,
+    bounces,
     campaigns,
     complaints,
     consent,
@@ -24,6 +25,7 @@ from blaster.web import (
     ledger,
     list_settings,
     mail_templates,
+    mailboxes,
     people,
     planner,
     preview,
@@ -70,6 +72,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     pages += (schedule, planner, settings_page)
     pages += (mail_templates, attachments, test_mail)
     pages += (unsubscribe, suppressions, complaints)
+    pages += (mailboxes, bounces)
     for module in pages:
         app.register_blueprint(module.bp)
     app.extensions["csrf"].exempt(unsubscribe.bp)

@@ -9,7 +9,7 @@ from flask_login import current_user
 
 from blaster import campaigns, progress, senders
 from blaster.models.campaign_db import CampaignStatus
-from blaster.queue import control
+from blaster.queue import control, domains, guard
 from blaster.web import htmx, outlook, supply, waiting
 
 bp = Blueprint("progress", __name__, url_prefix="/campaigns")
@@ -55,8 +55,12 @@ def _view(campaign) -> dict:
     if state == "waiting" and lines and not fitting:
         reasons = [waiting.Reason(f"No SMTP account may send from {domain}", 0, 0)]
     lines = fitting
+    rates, held = guard.outlook(current_user.id, campaign.campaign_id) if status.status != "scheduled" else ([], "")
     view = {
         "state": state,
+        "rates": [rate for rate in rates if rate.level],
+        "held": held,
+        "resting": domains.resting(current_user.id) if state in REFRESH else [],
         "reasons": reasons,
         "counts": [(name, getattr(status, f"{name}_emails")) for name in COUNTS],
         "lines": lines[:ACCOUNTS] if state in REFRESH and state != "scheduled" else [],
@@ -72,7 +76,8 @@ def _version(status: CampaignStatus, view: dict) -> str:
     lines = [(line.account.id, line.state, line.left, line.budget.hour_used, line.until) for line in view["lines"]]
     clock = int(time.time() // 30) if view["seconds"] else 0
     foretold = view["plan"] and (view["plan"].finish, view["plan"].binding)
-    return f"{crc32(repr((status.__data__, view['reasons'], lines, clock, foretold)).encode()):08x}"
+    back = view["rates"], view["held"], [(pause.domain, pause.until) for pause in view["resting"]]
+    return f"{crc32(repr((status.__data__, view['reasons'], lines, clock, foretold, back)).encode()):08x}"
 
 
 def _state(campaign, lines: list[supply.Line]) -> tuple[str, list[waiting.Reason]]:
@@ -108,7 +113,12 @@ def pause(campaign_id: int) -> ResponseReturnValue:
 
 @bp.post("/<int:campaign_id>/resume")
 def resume(campaign_id: int) -> ResponseReturnValue:
-    """Go on where it stopped."""
+    """Go on where it stopped; where the guard rails stopped it, only with its owner's word (`understood`)."""
+    if guard.outlook(current_user.id, campaign_id)[1]:
+        if not request.form.get("understood"):
+            flash("Tick the box first: it says what may happen.", "error")
+            return htmx.redirect(url_for(".show", campaign_id=campaign_id))
+        guard.understood(current_user.id, campaign_id)
     state = control.resume(current_user.id, campaign_id)
     return _changed(campaign_id, state, "The campaign goes on.")
 

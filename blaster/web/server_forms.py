@@ -65,6 +65,7 @@ class AccountForm(Form):
     warmup_start = NumberField("Mails on the first day")
     warmup_from = _Day("First day")
     from_domains = StringField("May also send from")
+    bounce_address = StringField("Address for bounces")
 
     def offer(self, *sign_ins: str) -> None:
         """Let the user choose between these: password, google, microsoft."""
@@ -83,6 +84,7 @@ def of_account(account: SmtpAccount) -> dict:
         "warmup_start": account.warmup_start or "",
         "warmup_from": plan or "",
         "from_domains": account.from_domains,
+        "bounce_address": account.bounce_address,
     }
 
 
