@@ -86,8 +86,12 @@ def test_administrators_see_complaints_in_part_and_lift_them(alice, admin):
     assert "z•••@example.com" in page and "zoe@" not in page
     assert "z•••@example.com" in admin.get("/admin/complaints?search=Zoe@example.com").text
     assert "Nobody complained" in admin.get("/admin/complaints?search=example.com").text
-    url = f"/admin/complaints/{suppressions.of_everybody()[0][0].id}/lift"
-    assert admin.post(url, {"why": ""}).status_code == 422
+    number = suppressions.of_everybody()[0][0].id
+    url = f"/admin/complaints/{number}/lift"
+    assert url in admin.get(f"/admin/complaints?lift={number}").text
+    for htmx in (False, True):
+        answer = admin.post(url, {"why": ""}, htmx=htmx)
+        assert answer.status_code == 422 and "new consent" in answer.text and "zoe@" not in answer.text
     assert admin.post(url, {"why": "The provider took it back"}).status_code == 303
     assert suppressions.of_everybody() == [] and emails(alice.user_id) == {"zoe@example.com"}
     page = admin.get("/admin/complaints").text

@@ -22,8 +22,8 @@ def _admins_only() -> None:
 
 @bp.get("")
 def index() -> str:
-    """The latest, masked; a whole address finds its entry."""
-    return _page(LiftForm(formdata=None))
+    """The latest, masked; a whole address (`?search=`) finds its entry, `?lift=` asks why it is to go."""
+    return _page(LiftForm(), request.args.get("lift", 0, type=int))
 
 
 @bp.post("/<int:number>/lift")
@@ -33,13 +33,16 @@ def lift(number: int) -> ResponseReturnValue:
     if accepted(form, lambda: suppressions.lift(suppressions.EVERYBODY, number, form.why.data, by="admin")):
         flash("Users may write there again, unless they have an entry of their own.", "success")
         return htmx.redirect(url_for(".index"))
-    return _page(form), 422
+    return _page(form, number), 422
 
 
-def _page(form: LiftForm) -> str:
+def _page(form: LiftForm, number: int) -> str:
+    chosen = suppressions.get(suppressions.EVERYBODY, number) if number else None
+    if htmx.is_htmx():
+        return render_template("admin/_complaint.html", form=form, chosen=chosen)
     search, before = request.args.get("search", "").strip(), request.args.get("before", 0, type=int)
     rows = suppressions.of_everybody(search, before=before, limit=PAGE + 1)
     view = {"rows": rows[:PAGE], "more": len(rows) > PAGE, "search": search, "before": before, "reasons": REASONS}
-    total = sum(suppressions.counts(suppressions.EVERYBODY).values())
-    lifted = suppressions.lifted(suppressions.EVERYBODY)
-    return render_template("admin/complaints.html", form=form, total=total, lifted=lifted, **view)
+    view["total"] = sum(suppressions.counts(suppressions.EVERYBODY).values())
+    view["lifted"] = suppressions.lifted(suppressions.EVERYBODY)
+    return render_template("admin/complaints.html", form=form, chosen=chosen, **view)
