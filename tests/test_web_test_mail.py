@@ -77,6 +77,13 @@ def test_what_was_not_sent_does_not_count(alice, draft, account, sink):
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_what_may_have_arrived_counts(alice, draft, account, sink):
+    sink.play(Rule("dot", "swallow"))
+    assert "may arrive all the same" in send(alice, draft, account).text
+    assert charged(account) == (1, 1)
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_it_goes_to_nobody_else(alice, bob, draft, account, sink):
     assert "your own address only" in send(alice, draft, account, to="ada@example.org").text
     his = campaigns.create_campaign(bob.user_id, name="His")
