@@ -8,7 +8,7 @@ from blaster.models.campaign_db import Recipient
 
 
 def find(user_id: int, list_id: int | None, *, search: str = "", at: int = 0, step: str = "") -> Recipient | None:
-    """A recipient whose address contains `search`: the one with the id `at`, or the one a `step` (previous | next) from it.
+    """A recipient whose address contains `search`: that with the id `at`, or one `step` (previous | next) from it.
 
     Where there is no such one, the first of all. None where nobody fits, and for a stranger's list.
     """

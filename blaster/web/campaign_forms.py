@@ -1,4 +1,4 @@
-"""The forms of a message: of a template, and of a campaign draft. Both may be unfinished: what a campaign still lacks is
+"""The forms of a message: of a template, and of a campaign draft. Both may be unfinished: what a campaign lacks is
 said on its review page."""
 
 import secrets
