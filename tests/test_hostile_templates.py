@@ -191,9 +191,9 @@ def test_line_breaks_that_a_template_makes_stay_in_their_header(source):
 
 
 def test_many_long_values_do_not_make_a_mail_without_end():
-    with pytest.raises(LimitError):
+    with pytest.raises(MergeError, match="longer"):
         render(content(html="", text="{{ v }}" * 1_000), fields={"v": "v" * 100_000})
-    with pytest.raises(LimitError):
+    with pytest.raises(MergeError, match="longer"):
         render(content(subject="{{ v }}"), fields={"v": "v" * 100_000})
 
 

@@ -78,6 +78,7 @@ def test_refusals_of_the_recipient_or_the_message(code, text, expected):
 @pytest.mark.parametrize(
     ("phase", "code", "text", "expected"),
     [
+        ("mail", 553, "5.6.7 the address needs SMTPUTF8", "sender-not-allowed"),
         ("auth", 535, "5.7.8 wrong", "account-auth"),
         ("auth", 535, "no such user", "account-auth"),
         ("auth", 504, "5.7.4 no way of signing in", "account-auth"),

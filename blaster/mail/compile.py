@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from blaster.mail import footer, headers, list_headers, unsubscribe
 from blaster.mail.attachments import Attachment
-from blaster.mail.merge import Fields, LimitError, Merge, MergeError, compile_text
+from blaster.mail.merge import Fields, Merge, MergeError, compile_text
 from blaster.mail.parts import Parts
 from blaster.mail.tokens import token
 
@@ -157,7 +157,7 @@ def _text_line(name: str, text: str, encode_long: bool = True) -> str:
     try:
         return headers.text_header(name, text, encode_long=encode_long)
     except ValueError as error:
-        raise LimitError(f"{name}: {error}") from None
+        raise MergeError(f"{name}: {error}") from None
 
 
 def _header(name: str, value: Merge, encode_long: bool = True) -> Callable[[Fields], str]:

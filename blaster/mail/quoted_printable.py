@@ -4,7 +4,7 @@ import binascii
 import re
 from dataclasses import dataclass
 
-from blaster.mail.merge import Fields, LimitError, Merge, Slot
+from blaster.mail.merge import Fields, Merge, MergeError, Slot
 from blaster.mail.sandbox import OUTPUT_LIMIT
 
 SOFT_BREAK = b"=\r\n"
@@ -52,7 +52,7 @@ class Body:
             else:
                 room -= len(value)
                 if room < 0:
-                    raise LimitError(f"a text gets longer than {OUTPUT_LIMIT:,} characters")
+                    raise MergeError(f"a text gets longer than {OUTPUT_LIMIT:,} characters")
                 pieces += (encode(with_lf(value)), SOFT_BREAK)
             pieces.append(static)
 

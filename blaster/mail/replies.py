@@ -124,7 +124,7 @@ def _about_account(reply: Reply, topic: str) -> str:
 
 def _about_message(reply: Reply, topic: str) -> str:
     if topic == "6.7":
-        return "smtputf8"
+        return "sender-not-allowed" if reply.phase == "mail" else "smtputf8"
     if topic == "5.3":
         return "too-many-recipients"
     if reply.code >= 500 and (topic in ("3.4", "2.3") or topic.startswith("6.") or TOO_LARGE.search(reply.text)):
