@@ -54,6 +54,8 @@ ONLY_IN = {
     "flask_login": {"web"},
     "flask_wtf": {"web"},
     "wtforms": {"web"},
+    "liquid": {"mail/merge.py", "mail/sandbox.py"},
+    "css_inline": {"mail/styles.py"},
     "threading": {"workers", "supervisor"},
     "concurrent": {"workers", "supervisor"},
     "socket": {
