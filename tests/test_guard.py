@@ -77,7 +77,7 @@ def test_what_servers_refused_and_what_came_back_counts_together(databases):
     bounced(hard=2)
     assert look() == 1
     assert run_state() == "paused"
-    assert control.state(ALICE, 7).note.startswith("10 of 200 addresses do not exist (5.0%).")
+    assert control.state(ALICE, 7).note.startswith("10 of 200 addresses do not exist (5.0 %).")
     assert guard.outlook(ALICE, 7)[1] == "hard"
 
 
@@ -95,7 +95,7 @@ def test_complaints_stop_a_campaign(databases):
     assert look() == 0
     bounced(complaint=3)
     assert look() == 1
-    assert "3 of 1,000 recipients reported the mail as spam (0.3%)" in control.state(ALICE, 7).note
+    assert "3 of 1,000 recipients reported the mail as spam (0.3 %)" in control.state(ALICE, 7).note
 
 
 @one_engine
@@ -140,7 +140,8 @@ def test_a_campaign_with_bad_addresses_pauses_while_it_runs(databases, sink):
     server_with_account(port=sink.port, hourly=10_000)
     running_campaign(mails=3_000)
     with db.session(crm_db):
-        Mail.update(email="nobody@example.net").where(Mail.id % 10 == 0).execute()
+        ids = [row_id for (row_id,) in Mail.select(Mail.id).tuples()]
+        Mail.update(email="nobody@example.net").where(Mail.id.in_(ids[::10])).execute()
     sink.play(
         Rule("rcpt", "reply", "550 5.1.1 no such user", recipient="nobody@example.net"),
         Rule("dot", "delay", seconds=0.01),
@@ -149,7 +150,9 @@ def test_a_campaign_with_bad_addresses_pauses_while_it_runs(databases, sink):
         wait_until(lambda: run_state() == "paused")
         wait_until(lambda: not {"claimed", "sending"} & set(statuses()))
     assert "addresses do not exist" in control.state(ALICE, 7).note
-    assert statuses()["pending"] > 500
+    found = statuses()
+    assert found["pending"] > 500
+    assert found["failed"] < found["sent"]
 
 
 @one_engine

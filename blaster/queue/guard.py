@@ -42,8 +42,8 @@ class Rate:
 
     @property
     def words(self) -> str:
-        limit = f"{STOP[self.kind]:.1%}".replace(".0%", "%")
-        return _REASONS[self.kind].format(count=self.count, mails=self.mails, share=f"{self.share:.1%}", limit=limit)
+        limit, share = f"{STOP[self.kind] * 100:g} %", f"{self.share * 100:.1f} %"
+        return _REASONS[self.kind].format(count=self.count, mails=self.mails, share=share, limit=limit)
 
 
 def look(campaigns: Iterable[CampaignControl]) -> int:

@@ -18,7 +18,7 @@ from blaster.web.forms import Form, NumberField, accepted
 
 bp = Blueprint("mailboxes", __name__, url_prefix="/mailboxes")
 
-NEWEST = 20
+NEWEST = 10
 TRYING = 8  # seconds for each answer of a server that is tried while a person waits
 _KINDS = [SelectChoice("imap", "IMAP"), SelectChoice("pop3", "POP3")]
 _ENCRYPTIONS = [
