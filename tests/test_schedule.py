@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from blaster import campaigns, db, recipients, schedule, servers, windows
-from blaster.db import campaign_db, crm_db
+from blaster.db import crm_db
 from blaster.errors import Conflict, Invalid, NotFound
-from blaster.models.campaign_db import CampaignStatus, User
+from blaster.models.campaign_db import CampaignStatus
 from blaster.queue import claims, control, leases
 from blaster.queue.claims import Outcome
 from blaster.windows import Windows
