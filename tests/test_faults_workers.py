@@ -141,6 +141,21 @@ def test_a_mail_that_cannot_be_made_fails_alone(databases, server, sink):
 
 
 @only_sqlite
+def test_a_template_that_takes_too_long_pauses_its_campaign(databases, server, sink):
+    running_campaign(mails=300)
+    with db.session(crm_db):
+        loops = "{% for a in (1..200) %}{% for b in (1..200) %}{{ n }}{% endfor %}{% endfor %}"
+        CampaignContent.update(text=loops).execute()
+    with worker(databases):
+        wait_until(lambda: control.state(ALICE, 7).run_state == "paused")
+        wait_until(lambda: not {"claimed", "sending"} & set(statuses()))
+    assert "could not be made" in control.state(ALICE, 7).note
+    assert statuses()["pending"] > 0
+    assert received(sink) == {}
+    assert_books_balance()
+
+
+@only_sqlite
 def test_a_message_that_cannot_be_made_pauses_its_campaign_and_no_other(databases, server, sink):
     server_with_account(BOB, host=sink.host, port=sink.port)
     running_campaign(mails=20)

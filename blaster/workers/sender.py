@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 
 from blaster.mail import replies
+from blaster.mail.merge import LimitError
 from blaster.mail.session import Mail, Reply
 from blaster.mail.transport import Refused, Session
 from blaster.queue import control
@@ -92,7 +93,10 @@ class Sender:
         except Exception as error:
             # One recipient's values must not stop the others.
             log.warning("campaign %s row %s: %s", row.campaign_id, row.id, type(error).__name__)
-            self.desk.writer.settle(outcomes.unbuildable(row, f"The message could not be made: {error}"))
+            reason = f"The message could not be made: {error}"
+            self.desk.writer.settle(outcomes.unbuildable(row, reason))
+            if isinstance(error, LimitError):  # it is the template that takes too long, with everybody's values
+                self._pause_campaign(row, reason)
             return None
 
     def _before_dot(self, mail: Mail) -> None:
@@ -118,10 +122,9 @@ class Sender:
         elif reply_class in ("connection", "unknown"):
             self._broken = reply.text or "the connection was lost"
         elif replies.is_campaign_scope(reply_class):
-            self._pause_campaign(row, reply)
+            self._pause_campaign(row, f"The server refused the message: {reply.code} {reply.text}")
 
-    def _pause_campaign(self, row: Row, reply: Reply) -> None:
-        note = f"The server refused the message: {reply.code} {reply.text}"
+    def _pause_campaign(self, row: Row, note: str) -> None:
         user_id, campaign_id = self.pool.server.user_id, row.campaign_id
         self.desk.writer.call(lambda: control.pause_if_running(user_id, campaign_id, note))
 
