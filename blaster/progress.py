@@ -10,6 +10,7 @@ from blaster.db import campaign_db, crm_db
 from blaster.errors import NotFound
 from blaster.models.campaign_db import CampaignStatus
 from blaster.models.crm_db import CampaignControl, CampaignTally, Mail
+from blaster.models.minutes import CampaignMinute
 
 STATES = ("pending", "active", "sent", "failed", "unknown", "suppressed", "cancelled")
 ENDED = ("finished", "cancelled")
@@ -32,6 +33,10 @@ _COLUMNS = (
     CampaignStatus.finished_at,
     CampaignStatus.snapshot_at,
 )
+_MINUTE_COLUMNS = tuple(
+    getattr(CampaignMinute, name) for name in ("campaign_id", "minute", "sent", "failed", "unknown")
+)
+_TRIED = slice(5, 8)  # sent, failed and unknown in a row of _publish: behind key, status, total, pending and active
 
 
 def finish(now: int | None = None, last_word: int = 0) -> int:
@@ -119,8 +124,23 @@ def _publish(shown: dict[int, CampaignStatus], now: int | None) -> int:
     rows = [row for row in rows if _is_news(row, shown[row[0]])]
     if rows:
         is_newer = f"t.snapshot_at<{now:d} OR t.snapshot_at>{now + AHEAD:d}"
-        db.transaction(campaign_db, lambda: db.update_rows(CampaignStatus, _COLUMNS, rows, is_newer))
+        minutes = [_minute(row, now) for row in rows if _moved(row, shown[row[0]])]
+
+        def work():
+            db.update_rows(CampaignStatus, _COLUMNS, rows, is_newer)
+            if minutes:
+                db.upsert(CampaignMinute, _MINUTE_COLUMNS, minutes, replace=_MINUTE_COLUMNS[2:])
+
+        db.transaction(campaign_db, work)
     return len(rows)
+
+
+def _minute(row: tuple, now: int) -> tuple:
+    return (row[0], now - now % 60_000, *row[_TRIED])
+
+
+def _moved(row: tuple, status: CampaignStatus) -> bool:
+    return row[_TRIED] != (status.sent_emails, status.failed_emails, status.unknown_emails)
 
 
 def _pause_if_restored(status: CampaignStatus, control: CampaignControl, counts: dict[str, int], now: int) -> None:

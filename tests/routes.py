@@ -35,6 +35,7 @@ ROUTES = {
     "review.start": OWNED,
     "progress.show": OWNED,
     "progress.fragment": OWNED,
+    "progress.rate": OWNED,
     "progress.pause": OWNED,
     "progress.resume": OWNED,
     "progress.cancel": OWNED,

@@ -28,6 +28,7 @@ from blaster.web import (
     mailboxes,
     people,
     planner,
+    polls,
     preview,
     progress,
     recipients,
@@ -60,6 +61,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.url_map.converters["int"] = RowId
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    polls.register(app)  # before a connection is taken
     app.before_request(_hold_connections)
     app.teardown_request(_give_connections_back)
     auth.require_sign_in(app)  # before the token check, which reads the whole form

@@ -1,21 +1,21 @@
 """A started campaign: what it is doing and why it waits; pause, resume, cancel."""
 
 import time
-from zlib import crc32
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from blaster import campaigns, progress, senders
+from blaster import campaigns, pace, progress, senders
 from blaster.models.campaign_db import CampaignStatus
 from blaster.queue import control, domains, guard
-from blaster.web import htmx, outlook, supply, waiting
+from blaster.web import charts, htmx, outlook, polls, supply, waiting
 
 bp = Blueprint("progress", __name__, url_prefix="/campaigns")
 
 # Seconds between two looks; a state that is not here has ended.
 REFRESH = {"scheduled": 10, "staging": 2, "running": 2, "cancelling": 2, "waiting": 10, "paused": 10}
+CHART_REFRESH = 30  # seconds
 FORETOLD = ("scheduled", "staging", "running", "waiting")
 COUNTS = ("sent", "failed", "unknown", "suppressed", "cancelled", "active", "pending")
 ACCOUNTS = 20  # shown; more would hide the errors below them
@@ -27,12 +27,12 @@ def show(campaign_id: int) -> ResponseReturnValue:
     campaign = campaigns.get_campaign(current_user.id, campaign_id)
     if campaign.status.status == "draft":
         return redirect(url_for("review.show", campaign_id=campaign_id), 303)
-    return render_template("campaigns/show.html", **_view(campaign))
+    return render_template("campaigns/show.html", chart=_chart(campaign), **_tempo(campaign), **_view(campaign))
 
 
 @bp.get("/<int:campaign_id>/progress")
 def fragment(campaign_id: int) -> ResponseReturnValue:
-    """The part that refreshes itself. `?status=`: what the page around it was made for."""
+    """The part that refreshes itself, where `polls` found news. `?status=`: what the page around it was made for."""
     campaign = campaigns.get_campaign(current_user.id, campaign_id)
     status = campaign.status.status
     if status == "draft" or not htmx.is_htmx():
@@ -40,10 +40,29 @@ def fragment(campaign_id: int) -> ResponseReturnValue:
     if request.args.get("status", status) != status:
         # The buttons around the fragment change with the status.
         return Response(status=204, headers={"HX-Refresh": "true"})
-    view = _view(campaign)
-    return (
-        htmx.not_modified() if htmx.unchanged(view["version"]) else render_template("campaigns/_progress.html", **view)
-    )
+    return render_template("campaigns/_progress.html", **_view(campaign))
+
+
+@bp.get("/<int:campaign_id>/rate")
+def rate(campaign_id: int) -> ResponseReturnValue:
+    """The chart of its mails by the minute, which refreshes itself as well."""
+    campaign = campaigns.get_campaign(current_user.id, campaign_id)
+    if not htmx.is_htmx():
+        return redirect(url_for(".show", campaign_id=campaign_id), 303)
+    return render_template("campaigns/_rate.html", campaign=campaign, chart=_chart(campaign), **_tempo(campaign))
+
+
+def _tempo(campaign) -> dict:
+    return {"chart_seconds": CHART_REFRESH if campaign.status.status in REFRESH else None}
+
+
+def _chart(campaign) -> charts.Bars | None:
+    status = campaign.status
+    if not status.started_at:
+        return None
+    until = status.finished_at or time.time_ns() // 1_000_000
+    found = pace.columns(current_user.id, campaign.campaign_id, status.started_at, until)
+    return charts.bars(found, pace.step(until - status.started_at) // pace.MINUTE) if found else None
 
 
 def _view(campaign) -> dict:
@@ -68,16 +87,7 @@ def _view(campaign) -> dict:
         "seconds": REFRESH.get(state),
         "plan": outlook.live(campaign, lines) if state in FORETOLD else None,
     }
-    return view | {"campaign": campaign, "status": status, "version": _version(status, view)}
-
-
-def _version(status: CampaignStatus, view: dict) -> str:
-    """Changes with anything the fragment shows; every half minute too, as "goes on in 5 min" must not stand still."""
-    lines = [(line.account.id, line.state, line.left, line.budget.hour_used, line.until) for line in view["lines"]]
-    clock = int(time.time() // 30) if view["seconds"] else 0
-    foretold = view["plan"] and (view["plan"].finish, view["plan"].binding)
-    back = view["rates"], view["held"], [(pause.domain, pause.until) for pause in view["resting"]]
-    return f"{crc32(repr((status.__data__, view['reasons'], lines, clock, foretold, back)).encode()):08x}"
+    return view | {"campaign": campaign, "status": status, "version": polls.version(status.__data__)}
 
 
 def _state(campaign, lines: list[supply.Line]) -> tuple[str, list[waiting.Reason]]:
