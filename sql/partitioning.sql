@@ -14,10 +14,10 @@
 ALTER TABLE mail_blaster
     DROP PRIMARY KEY,
     ADD PRIMARY KEY (id, user_id),
-    DROP INDEX mail_campaign_id_recipient_id,
-    ADD UNIQUE INDEX mail_campaign_id_recipient_id (campaign_id, recipient_id, user_id),
-    DROP INDEX mail_campaign_id_email_key,
-    ADD UNIQUE INDEX mail_campaign_id_email_key (campaign_id, email_key, user_id)
+    DROP INDEX mail_blaster_campaign_id_recipient_id,
+    ADD UNIQUE INDEX mail_blaster_campaign_id_recipient_id (campaign_id, recipient_id, user_id),
+    DROP INDEX mail_blaster_campaign_id_email_key,
+    ADD UNIQUE INDEX mail_blaster_campaign_id_email_key (campaign_id, email_key, user_id)
 PARTITION BY HASH (user_id) PARTITIONS 16;
 
 ANALYZE TABLE mail_blaster;

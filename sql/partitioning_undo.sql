@@ -6,9 +6,9 @@ ALTER TABLE mail_blaster REMOVE PARTITIONING;
 ALTER TABLE mail_blaster
     DROP PRIMARY KEY,
     ADD PRIMARY KEY (id),
-    DROP INDEX mail_campaign_id_recipient_id,
-    ADD UNIQUE INDEX mail_campaign_id_recipient_id (campaign_id, recipient_id),
-    DROP INDEX mail_campaign_id_email_key,
-    ADD UNIQUE INDEX mail_campaign_id_email_key (campaign_id, email_key);
+    DROP INDEX mail_blaster_campaign_id_recipient_id,
+    ADD UNIQUE INDEX mail_blaster_campaign_id_recipient_id (campaign_id, recipient_id),
+    DROP INDEX mail_blaster_campaign_id_email_key,
+    ADD UNIQUE INDEX mail_blaster_campaign_id_email_key (campaign_id, email_key);
 
 ANALYZE TABLE mail_blaster;
