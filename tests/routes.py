@@ -36,6 +36,7 @@ ROUTES = {
     "progress.show": OWNED,
     "progress.fragment": OWNED,
     "progress.rate": OWNED,
+    "breakdown.show": OWNED,
     "progress.pause": OWNED,
     "progress.resume": OWNED,
     "progress.cancel": OWNED,

@@ -13,6 +13,7 @@ from blaster.web import (
     attachments,
     auth,
     bounces,
+    breakdown,
     campaigns,
     complaints,
     consent,
@@ -74,7 +75,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     pages += (schedule, planner, settings_page)
     pages += (mail_templates, attachments, test_mail)
     pages += (unsubscribe, suppressions, complaints)
-    pages += (mailboxes, bounces)
+    pages += (mailboxes, bounces, breakdown)
     for module in pages:
         app.register_blueprint(module.bp)
     app.extensions["csrf"].exempt(unsubscribe.bp)

@@ -7,8 +7,8 @@ from flask_login import current_user
 from blaster import db, domain_check, servers, warmup
 from blaster.mail import presets
 from blaster.models.crm_db import SmtpServer
-from blaster.queue import health
-from blaster.web import connection, htmx, supply
+from blaster.queue import health, usage
+from blaster.web import charts, connection, htmx, supply
 from blaster.web.forms import accepted
 from blaster.web.server_forms import ServerForm, from_preset
 
@@ -52,6 +52,8 @@ def show(server_id: int) -> str:
         "servers/show.html",
         server=server,
         lines=lines,
+        week=usage.week(current_user.id, now),
+        points=charts.line,
         preset=presets.of_server(server.preset, server.host),
         checked=domain_check.of_server(current_user.id, server_id),
         warming={line.account.id: warmup.progress(line.account, now) for line in lines},
