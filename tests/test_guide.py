@@ -98,7 +98,7 @@ def test_the_files_are_what_the_models_say():
 
 def test_the_schema_files_make_what_the_application_makes(server, tables):
     for url, mine, file in zip(create_schemas(server.url), tables, ("campaign", "crm"), strict=True):
-        for _ in "again":
+        for _ in range(2):
             by_client(url, SQL / f"schema_{file}.sql")
         assert described(url) == described(mine)
 
