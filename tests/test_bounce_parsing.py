@@ -124,6 +124,12 @@ def test_only_the_first_half_megabyte_is_looked_at():
     assert len(parse(late).recipients) == 2
 
 
+@pytest.mark.parametrize("charset", ['"utf\0-8"', "utf-8*''%00"])
+def test_a_charset_with_a_nul_in_it_is_none(charset):
+    head = f"Content-Type: text/plain; charset={charset}\nSubject: Undelivered\n\n"
+    assert parse(head.encode() + "Grüße, unknown user\n".encode() + b"\xe9\n").kind in bounces.KINDS
+
+
 @settings(deadline=None, max_examples=150)
 @given(st.sampled_from(sorted(MAILS.glob("*.eml"))), st.integers(0, 1 << 32))
 def test_broken_mail_never_raises(path, seed):

@@ -136,7 +136,10 @@ def _chunks(body: str, boundary: str) -> list[str]:
 
 
 def _body(message: Message) -> str:
-    payload = message.get_payload()
+    try:
+        payload = message.get_payload()
+    except ValueError:  # a NUL in the name of the charset
+        return ""
     return payload if isinstance(payload, str) else ""
 
 
@@ -149,7 +152,7 @@ def _text(part: Message) -> str:
     for name in (charset, "utf-8"):
         try:
             return octets.decode(name).replace("\r\n", "\n")
-        except (UnicodeError, LookupError):
+        except (ValueError, LookupError):  # ValueError: a NUL in the name of the charset
             continue
     return octets.decode("latin-1")
 
