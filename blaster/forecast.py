@@ -42,6 +42,7 @@ def plan(
     if finish is None:
         return Plan(None, TOO_LONG if any(a.is_usable for a in accounts) else NO_ACCOUNT, hours)
     situation = _Situation(accounts, campaigns, now, servers, target, finish)
+    ask &= any(account.is_usable for account in accounts)  # the last mails may be on their way without one
     return Plan(finish, situation.binding(), hours, tuple(situation.helps()) if ask else ())
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from blaster import db, pace, progress, users
+from blaster import db, pace, progress, servers, users
 from blaster.db import campaign_db, crm_db
 from blaster.models.campaign_db import CampaignStatus
 from blaster.models.crm_db import SmtpUsage
@@ -128,3 +128,14 @@ def test_an_account_shows_its_last_seven_days(alice, signed_in):
     assert usage.week(alice.user_id, now) == {account.id: [5, 0, 0, 0, 0, 0, 30]}
     assert usage.week(signed_in("Bob").user_id, now) == {}
     assert "By day: 5, 0, 0, 0, 0, 0, 30" in alice.get(f"/servers/{account.smtp_server_id}").text
+
+
+def test_the_last_mails_on_their_way_need_no_usable_account(alice, still):
+    account = add_account(alice)
+    campaign_id = started(alice)
+    servers.set_account_active(alice.user_id, account.id, False)
+    with db.session(campaign_db):
+        CampaignStatus.update(pending_emails=0, active_emails=2).where(
+            CampaignStatus.campaign_id == campaign_id
+        ).execute()
+    assert alice.get(f"/campaigns/{campaign_id}").status_code == 200

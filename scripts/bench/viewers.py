@@ -42,11 +42,14 @@ def _rows(folder, polls):
 def _viewer(app):
     from blaster import db, users
     from blaster.models.campaign_db import Campaign, CampaignStatus
+    from blaster.models.crm_db import CampaignControl
 
     with db.session(db.campaign_db):
         user = users.create("viewer@example.com", "Viewer", "correct horse battery")
         campaign = Campaign.create(user_id=user.id, name="Watched", list_id=1)
         CampaignStatus.create(campaign_id=campaign.campaign_id, status="running", total_emails=9, sent_emails=9)
+    with db.session(db.crm_db):
+        CampaignControl.create(campaign_id=campaign.campaign_id, user_id=user.id, list_id=1, run_state="running")
     client = app.test_client()
     with client.session_transaction() as session:
         session["_user_id"], session["_fresh"] = f"{user.id}.{user.session_token}", True
