@@ -10,12 +10,14 @@ from blaster.errors import Invalid, NotFound
 from blaster.mail.compile import Content, compile_message
 from blaster.mail.tokens import token
 from blaster.models.bounces import DomainPause, Mailbox
+from blaster.models.crm_db import SmtpAccount
 from blaster.queue import leases
 from blaster.workers.bounce_reader import BounceReader
 from blaster.workers.holds import Holds
 from tests.mailservers import LOGIN, PASSWORD
-from tests.queue_data import ALICE, BOB
-from tests.test_bounces import about, sent
+from tests.queue_data import ALICE, BOB, running_campaign, server_with_account, statuses
+from tests.test_bounces import MAILS, about, sent
+from tests.work import wait_until, worker
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"])
 
@@ -85,9 +87,8 @@ def test_a_pop3_mailbox_loses_only_what_its_owner_wants_to_lose(databases, setti
     assert "DELE" in pop.asked if deletes else "DELE" not in pop.asked
 
 
-def test_a_block_lets_the_domain_rest(databases, settings, imap):
-    (mail,) = sent()
-    imap.deliver(about(mail, "dsn_blocked", key=key(settings)))
+def test_blocks_let_the_domain_rest(databases, settings, imap):
+    imap.deliver(*(about(mail, "dsn_blocked", key=key(settings)) for mail in sent(n=3)))
     mailbox(imap)
     read(settings)
     with db.session(crm_db):
@@ -188,6 +189,24 @@ def test_what_cannot_be_is_refused_beside_its_field(databases, field, value):
     with pytest.raises(Invalid) as refused:
         mailboxes.add_mailbox(ALICE, **{**fields, "password": PASSWORD, field: value})
     assert list(refused.value.errors) == [field]
+
+
+def test_full_circle_from_the_mail_to_the_bounce_of_it(databases, settings, sink, imap):
+    """A mail goes out with an address of its own to bounce to; nothing but that address tells which mail it was."""
+    _, account = server_with_account(port=sink.port)
+    with db.session(crm_db):
+        SmtpAccount.update(bounce_address="bounces+{token}@example.com").execute()
+    running_campaign(mails=2)
+    with worker(databases):
+        wait_until(lambda: statuses() == {"sent": 2})
+    first, second = sink.records()
+    assert first.mail_from != second.mail_from
+    assert account.email not in (first.mail_from, second.mail_from)
+    raw = (MAILS / "text_two.eml").read_bytes().replace(b"zoe@example.net", first.recipient.encode())
+    imap.deliver(raw.replace(b"To: bounces@news.example.com", f"To: {first.mail_from}".encode()))
+    mailbox(imap)
+    read(settings)
+    assert suppressed() == [first.recipient]
 
 
 def test_every_mail_has_its_own_return_path_where_the_account_wants_it(databases):

@@ -157,7 +157,7 @@ def test_a_campaign_with_bad_addresses_pauses_while_it_runs(databases, sink):
 
 @one_engine
 def test_whoever_a_server_did_not_know_is_suppressed_and_a_domain_that_blocks_rests(databases):
-    campaign(sent=3, hard=2, block=1)
+    campaign(sent=3, hard=2, block=3)
     holds = Holds("here:1", 60_000)
     Guarding(holds, list).work()
     assert [row.reason for row in suppressions.search(ALICE)] == ["hard", "hard"]
@@ -182,20 +182,36 @@ def test_only_one_process_guards(databases):
     assert suppressions.search(ALICE) == []
 
 
+def refuse(times: int = domains.FEWEST, reason: str = "unwanted") -> list[bool]:
+    """So many refusals of mail to example.net; whether each made the domain rest."""
+    return [domains.refused(ALICE, "example.net", reason) for _ in range(times)]
+
+
 def test_a_domain_rests_longer_each_time_it_refuses(databases):
     for hours in (1, 4, 24, 24):
-        assert domains.refused(ALICE, "example.net", "unwanted")
-        assert not domains.refused(ALICE, "example.net", "under way already")
+        assert refuse() == [False, False, True]
+        assert refuse() == [False, False, False]  # those were under way already
         with db.session(crm_db):
             pause = DomainPause.get()
             assert abs(pause.until - db.now(crm_db) - hours * domains.HOUR) < 60_000
             DomainPause.update(until=db.now(crm_db)).execute()
     with db.session(crm_db):
         DomainPause.update(until=db.now(crm_db) - domains.FORGIVEN).execute()
-    domains.refused(ALICE, "example.net", "again")
+    refuse(reason="again")
     (pause,) = domains.resting(ALICE)
     assert (pause.times, pause.reason) == (1, "again")
     assert domains.resting(BOB) == []
+
+
+@one_engine
+def test_a_domain_does_not_rest_for_few_refusals_or_long_ago_or_among_many_that_arrived(databases):
+    campaign(sent=28)
+    with db.session(crm_db):
+        Mail.update(due_at=db.now(crm_db)).where(Mail.status == "sent").execute()
+    assert refuse(3) == [False, False, False]  # 3 of 31
+    with db.session(crm_db):
+        DomainPause.update(since=DomainPause.since - domains.HOUR - 1).execute()
+    assert refuse(4) == [False, False, False, True]
 
 
 def test_only_mails_of_that_user_to_that_domain_are_put_off(databases):
@@ -205,7 +221,7 @@ def test_only_mails_of_that_user_to_that_domain_are_put_off(databases):
         first, second, third, _ = Mail.select().where(Mail.campaign_id == 7).order_by(Mail.id)
         Mail.update(email_key="zoe@sub.example.net").where(Mail.id == first.id).execute()
         Mail.update(status="sent").where(Mail.id == second.id).execute()
-    domains.refused(ALICE, "example.net", "unwanted")
+    refuse()
     (pause,) = domains.resting()
     assert domains.postpone(pause) == 2
     assert domains.postpone(pause) == 0

@@ -105,14 +105,15 @@ class CampaignGuard(CrmModel):
 
 
 class DomainPause(CrmModel):
-    """A receiving domain that refused the mail of a user as unwanted: nothing is sent there until then."""
+    """A receiving domain that refuses mail of a user as unwanted: nothing is sent there `until` then."""
 
     user_id = BigIntegerField()
     domain = KeyText()
-    until = Instant()
-    times = IntegerField(**default(1))  # in a row
+    refusals = IntegerField(**default(0))  # in the hour that began at `since`
+    since = Instant(**default(0))
+    until = Instant(**default(0))
+    times = IntegerField(**default(0))  # that it had to rest, in a row
     reason = CharField(300, **default(""))
-    created_at = Instant(**default(0))
 
     class Meta:
         table_name = "domain_pauses"

@@ -9,6 +9,8 @@ from blaster.queue import control
 HOUR = 3_600_000
 PAUSES = (1 * HOUR, 4 * HOUR, 24 * HOUR)  # the first, the second, each further refusal in a row
 FORGIVEN = 48 * HOUR  # after so long without a refusal the next one is the first again
+FEWEST, SHARE = 3, 0.1  # refusals within an hour, and of what was sent there
+NEWEST = 20_000
 SLICE = 1_000
 
 
@@ -18,25 +20,49 @@ def of(email_key: str) -> str:
 
 
 def refused(user_id: int, domain: str, reason: str) -> bool:
-    """A mail was refused as unwanted there. False while the domain rests already: those were under way."""
+    """A mail was refused as unwanted there. True if the domain rests from now on: one refusal may be one recipient's
+    own filter, so it takes several within an hour, and a share of what was sent. Those under way do not count."""
 
     def work():
         now = db.now(crm_db)
         mine = (DomainPause.user_id == user_id) & (DomainPause.domain == domain)
-        row = DomainPause.select().where(mine).first()
-        if row and row.until > now:
+        row = db.locked(DomainPause.select().where(mine)).first() or DomainPause(until=0, since=0, times=0)
+        if row.until > now:
             return False
-        times = row.times + 1 if row and now - row.until < FORGIVEN else 1
-        until = now + PAUSES[min(times, len(PAUSES)) - 1]
-        columns = (*(DomainPause.user_id, DomainPause.domain), *_CHANGED, DomainPause.created_at)
-        values = (user_id, domain, until, times, reason[:300], now)
-        db.upsert(DomainPause, columns, [values], replace=_CHANGED)
-        return True
+        if now - row.since > HOUR:
+            row.since, row.refusals = now, 0
+        row.refusals += 1
+        if rests := _is_too_much(user_id, domain, row.refusals, now):
+            row.times = row.times + 1 if now - row.until < FORGIVEN else 1
+            row.until, row.since = now + PAUSES[min(row.times, len(PAUSES)) - 1], 0
+        row.reason = reason[:300]
+        values = (user_id, domain, *(getattr(row, column.name) for column in _CHANGED))
+        db.upsert(DomainPause, (DomainPause.user_id, DomainPause.domain, *_CHANGED), [values], replace=_CHANGED)
+        return rests
 
     return db.transaction(crm_db, work)
 
 
-_CHANGED = (DomainPause.until, DomainPause.times, DomainPause.reason)
+_CHANGED = tuple(getattr(DomainPause, name) for name in ("refusals", "since", "until", "times", "reason"))
+
+
+def _is_too_much(user_id: int, domain: str, refusals: int, now: int) -> bool:
+    if refusals < FEWEST:
+        return False
+    sent = sum(_sent(campaign_id, domain, now - HOUR) for campaign_id in _open_campaigns(user_id))
+    return refusals >= SHARE * (sent + refusals)
+
+
+def _sent(campaign_id: int, domain: str, since: int) -> int:
+    """Among the newest mails of a campaign: enough to judge a share, and not all of a fast hour."""
+    of = (Mail.campaign_id == campaign_id) & (Mail.status == "sent") & (Mail.due_at > since)
+    newest = Mail.select(Mail.email_key).where(of).order_by(Mail.due_at.desc()).limit(NEWEST)
+    return sum(key.endswith(f"@{domain}") for (key,) in newest.tuples())
+
+
+def _open_campaigns(user_id: int) -> list[int]:
+    mine = (CampaignControl.user_id == user_id) & CampaignControl.run_state.in_(control.OPEN)
+    return [row_id for (row_id,) in CampaignControl.select(CampaignControl.campaign_id).where(mine).tuples()]
 
 
 def resting(user_id: int | None = None) -> list[DomainPause]:
@@ -55,8 +81,7 @@ def postpone(pause: DomainPause) -> int:
     is claimed already goes out.
     """
     with db.session(crm_db):
-        mine = (CampaignControl.user_id == pause.user_id) & CampaignControl.run_state.in_(control.OPEN)
-        ids = [id for (id,) in CampaignControl.select(CampaignControl.campaign_id).where(mine).tuples()]
+        ids = _open_campaigns(pause.user_id)
     return sum(_postpone(campaign_id, pause) for campaign_id in ids)
 
 
