@@ -5,11 +5,11 @@ whoever can forge a bounce must not be able to remove people from lists.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import peewee
 
-from blaster import db, suppressions
+from blaster import db, erased, suppressions
 from blaster.db import crm_db
 from blaster.mail import bounces as reports
 from blaster.mail.bounces import Recipient, Report
@@ -71,6 +71,8 @@ def _mails(user_id: int, report: Report, key: bytes) -> list[Mail]:
 def _row(user_id: int, report: Report, mail: Mail | None) -> Bounce:
     said = _about(report, mail)
     of_mail = {name: getattr(mail, name) for name in ("campaign_id", "email", "email_key")} if mail else {}
+    if mail and mail.email_key.startswith(erased.PREFIX):
+        said = replace(said, diagnostic="")  # it repeats the address
     address = {"email": said.address[:254], "email_key": said.address.lower()[:254]}
     return Bounce(
         user_id=user_id,
@@ -130,6 +132,8 @@ def _suppress(bounce: Bounce) -> None:
 
 def _is_reason(bounce: Bounce) -> bool:
     """To write to this address no more."""
+    if bounce.email_key.startswith(erased.PREFIX):  # nobody writes there anyway
+        return False
     if bounce.bounce_class in ("hard", "complaint"):
         return True
     if bounce.bounce_class not in PASSING:

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from blaster import bounces, db, suppressions
+from blaster import bounces, db, erased, suppressions
 from blaster.db import crm_db
 from blaster.mail.tokens import token
 from blaster.models.bounces import Bounce
 from blaster.models.crm_db import Mail, Suppression
+from blaster.queue import erasure
 from tests.queue_data import ALICE, BOB, running_campaign
 
 KEY = b"the key of these tests"
@@ -133,6 +134,19 @@ def test_a_report_about_others_says_nothing_hard_about_ours(databases):
     (bounce,) = record(raw).bounces
     assert bounce.bounce_class == "soft"
     assert suppressed() == {}
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+def test_the_bounce_of_an_erased_person_brings_nothing_back(databases):
+    (mail,) = sent()
+    raw, address, hidden = about(mail), mail.email, erased.hidden(ALICE, mail.email_key)
+    erased.remember(ALICE, mail.email_key)
+    erasure.erase(ALICE, mail.email_key, hidden)
+    (bounce,) = record(raw).bounces
+    assert (bounce.email_key, bounce.diagnostic) == (hidden, "")
+    assert address not in repr(bounce.__data__)
+    assert suppressed()[hidden] == erased.REASON
+    assert bounces.counts(ALICE, 7)["hard"] == 1
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])

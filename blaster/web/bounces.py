@@ -18,7 +18,7 @@ WORDS = {
     "disabled": ("Mailbox switched off", "Suppressed if that happens twice within 30 days."),
     "quota": ("Mailbox full", "Suppressed after five mails in a row, over two weeks or more."),
     "soft": ("Passing trouble", "Suppressed after five mails in a row, over two weeks or more."),
-    "block": ("Not wanted there", "About you, not the address. If it happens often, the domain rests for an hour or more."),
+    "block": ("Not wanted there", "About you, not the address. After several the domain rests for an hour or more."),
     "message": ("Too large or malformed", "About the message: look at its size and its parts."),
 }
 

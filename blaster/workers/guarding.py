@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 
-from blaster import db, suppressions
+from blaster import db, erased, suppressions
 from blaster.db import crm_db
 from blaster.models.bounces import CampaignGuard
 from blaster.models.crm_db import CampaignControl, Mail
@@ -70,6 +70,8 @@ class Guarding:
 
 
 def _act_on(campaign: CampaignControl, email: str, key: str, reply_class: str | None, said: str | None) -> None:
+    if key.startswith(erased.PREFIX):
+        return
     if reply_class == "hard":
         suppressions.record(campaign.user_id, email, key, suppressions.HARD, campaign_id=campaign.campaign_id)
     elif reply_class == "block":
