@@ -73,7 +73,7 @@ def test_a_server_that_takes_nobody_leaves_the_work_to_the_others(databases, ser
 
 
 def test_stripped_starttls_gets_no_credentials_and_needs_attention(databases, server, sink):
-    running_campaign(mails=50)
+    running_campaign(mails=300)
     with ScriptedServer(lambda talk: (talk.greet(), talk.rest())) as plain:
         other = secured(plain.host, plain.port)
         with worker(databases):
@@ -81,17 +81,17 @@ def test_stripped_starttls_gets_no_credentials_and_needs_attention(databases, se
             wait_until(is_at_rest)
         for talk in plain.talks:
             assert talk.received.startswith(b"EHLO ") and talk.received.count(b"\r\n") == 1
-    all_sent_once(50, sink)
+    all_sent_once(300, sink)
 
 
 def test_a_wrong_certificate_gets_no_credentials_and_needs_attention(databases, server, sink, tls_sink):
-    running_campaign(mails=50)
+    running_campaign(mails=300)
     other = secured(tls_sink.host, tls_sink.port)
     with worker(databases):
         wait_until(lambda: health_of(other.id) == ("attention", "tls-required"))
         wait_until(is_at_rest)
     assert tls_sink.records() == []
-    all_sent_once(50, sink)
+    all_sent_once(300, sink)
 
 
 # The account

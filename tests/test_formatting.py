@@ -43,6 +43,7 @@ def test_numbers_are_grouped_and_counted():
 def test_an_instant_is_shown_in_the_users_zone(app, zone, shown):
     class Row:
         id, email, name, role, time_zone, session_token = 1, "zoe@example.com", "Zoe", "user", zone, ""
+        is_trial = False
 
     with app.test_request_context():
         login_user(Person(Row), force=True)

@@ -49,9 +49,10 @@ def test_what_is_missing_is_said_with_the_place_to_mend_it(case, word, link_kind
 
 
 def test_unknown_merge_tag_is_named_with_the_known_ones():
+    known = "email, first_name, city, unsubscribe_url, organisation, postal_address"
     assert _problems(subject="Hi {{ frist_name }}", html="{% if x9 %}{{ frist_name }}{% endif %}") == [
         ("Unknown merge tag {{ frist_name }} in the subject and HTML. Did you mean {{ first_name }}?", "edit"),
-        ("Unknown merge tag {{ x9 }} in the HTML. Known: email, first_name, city, unsubscribe_url, organisation, postal_address.", "edit"),
+        (f"Unknown merge tag {{{{ x9 }}}} in the HTML. Known: {known}.", "edit"),
     ]
 
 

@@ -15,7 +15,7 @@ from blaster.workers.pool import ServerPool
 log = logging.getLogger(__name__)
 
 CLAIM_SECONDS = 2.0  # claim what an account sends in this time, so that pauses and suppressions act soon …
-SMALLEST = 20  # … but no fewer mails than this
+SMALLEST = 10  # … but no fewer mails than this
 ASK_AGAIN_SECONDS = 60.0
 ERROR_SECONDS = 1.0
 PARTS = 8  # an account's share of a campaign is claimed in no fewer parts

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How fast recipients come in: a CSV file, uploaded and read into a list on Server 1, then the list into the queue on Server 2.
+"""How fast recipients come in: a CSV file, uploaded and read into a list, then the list into the queue on Server 2.
 
   python3 scripts/bench/load.py                            a million rows, MariaDB
   python3 scripts/bench/load.py --rows 100000 --engine sqlite
