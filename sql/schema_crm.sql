@@ -175,10 +175,11 @@ CREATE TABLE IF NOT EXISTS `domain_checks` (
 CREATE TABLE IF NOT EXISTS `domain_pauses` (
   `user_id` BIGINT NOT NULL,
   `domain` VARCHAR(254) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
-  `until` BIGINT NOT NULL,
-  `times` INTEGER NOT NULL DEFAULT 1,
+  `refusals` INTEGER NOT NULL DEFAULT 0,
+  `since` BIGINT NOT NULL DEFAULT 0,
+  `until` BIGINT NOT NULL DEFAULT 0,
+  `times` INTEGER NOT NULL DEFAULT 0,
   `reason` VARCHAR(300) NOT NULL DEFAULT '',
-  `created_at` BIGINT NOT NULL DEFAULT 0,
   PRIMARY KEY (`user_id`, `domain`)
 );
 
