@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable
 
-from blaster.queue import claims, orphans
+from blaster.queue import claims, orphans, quota
 
 
 def mark_after_send() -> None:
@@ -19,7 +19,7 @@ def resend_the_sending() -> None:
 
 def budget_without_lock() -> None:
     """The budget is read without the lock on the account's row."""
-    _replace_in(claims, "_lock_account", "db.locked(", "(")
+    _replace_in(quota, "lock", "db.locked(", "(")
 
 
 MUTANTS: dict[str, Callable[[], None]] = {
