@@ -8,7 +8,7 @@ from flask_login import LoginManager, UserMixin, current_user, login_user, logou
 
 from blaster import users
 from blaster.errors import NotFound
-from blaster.web import htmx
+from blaster.web import htmx, kept
 from blaster.web.forms import LoginForm, refuse
 
 bp = Blueprint("auth", __name__)
@@ -52,7 +52,8 @@ def _load(session_id: str) -> Person | None:
 def _stop_strangers() -> ResponseReturnValue | None:
     if current_user.is_authenticated:
         return None
-    request.max_content_length = _STRANGERS_LIMIT
+    is_kept = request.endpoint == "auth.login" and kept.FIELD in request.args
+    request.max_content_length = kept.LIMIT if is_kept else _STRANGERS_LIMIT
     if request.endpoint is None or request.endpoint in _PUBLIC:
         return None
     return current_app.login_manager.unauthorized()
@@ -60,6 +61,8 @@ def _stop_strangers() -> ResponseReturnValue | None:
 
 def _ask_to_sign_in() -> ResponseReturnValue:
     """A fragment answers 401: a redirect would put the whole sign-in page inside a tile."""
+    if fields := kept.typed():
+        return _ask_to_go_on(fields)
     if htmx.is_htmx():
         page = urlsplit(request.headers.get("HX-Current-URL", ""))
         here = page.path if page.netloc == request.host and page.path != "/" else None
@@ -68,20 +71,41 @@ def _ask_to_sign_in() -> ResponseReturnValue:
     return htmx.redirect(url_for("auth.login", next=wanted))
 
 
+def _ask_to_go_on(fields: list[tuple[str, str]]) -> ResponseReturnValue:
+    """The sign-in page with what was typed, so that it comes back to its form afterwards."""
+    url = url_for("auth.login", next=request.full_path.rstrip("?"), **{kept.FIELD: 1})
+    if htmx.is_htmx():
+        return htmx.refused(render_template("auth/_signed_out.html", url=url, kept=kept.store(fields)))
+    return _page(LoginForm(formdata=None), 401, url=url, kept=kept.store(fields))
+
+
 @bp.route("/login", methods=["GET", "POST"])
 def login() -> ResponseReturnValue:
     if current_user.is_authenticated:
-        return htmx.redirect(_wanted())
+        return _signed_in()
     form = LoginForm()
+    if kept.FIELD in request.form and not form.email.data:  # it comes from the form that was not taken
+        return _page(LoginForm(formdata=None), 200)
     if not form.validate_on_submit():
-        return render_template("auth/login.html", form=form), 422 if form.is_submitted() else 200
+        return _page(form, 422 if form.is_submitted() else 200)
     user = users.authenticate(form.email.data, form.password.data)
     if user is None:
         refuse(form, "", "That e-mail address and password do not match.")
-        return render_template("auth/login.html", form=form), 422
+        return _page(form, 422)
     session.clear()
     session.permanent = True
     login_user(Person(user))
+    return _signed_in()
+
+
+def _page(form: LoginForm, status: int, **more) -> ResponseReturnValue:
+    view = {"url": request.full_path.rstrip("?"), "kept": request.form.get(kept.FIELD, "")} | more
+    return render_template("auth/login.html", form=form, **view), status
+
+
+def _signed_in() -> ResponseReturnValue:
+    if fields := kept.load(_wanted()):
+        return render_template("auth/kept.html", url=_wanted(), fields=fields)
     return htmx.redirect(_wanted())
 
 

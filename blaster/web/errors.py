@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from blaster import db
 from blaster.errors import Conflict, Invalid, NotFound
-from blaster.web import htmx
+from blaster.web import htmx, kept
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +65,11 @@ def _invalid(error: Invalid) -> ResponseReturnValue:
 
 
 def _csrf(_error: CSRFError) -> ResponseReturnValue:
+    if fields := kept.typed():
+        view = {"url": request.full_path.rstrip("?"), "fields": fields}
+        if htmx.is_htmx():
+            return htmx.refused(render_template("auth/_kept.html", **view))
+        return render_template("auth/kept.html", **view), 400
     text = "This form belongs to a session that has ended. Reload the page, sign in if asked, and send it again."
     return _page(400, "Please send it again", text)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from flask import flash, request
 from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField, SelectChoice, SelectField, StringField
 from wtforms.validators import InputRequired
@@ -9,6 +10,7 @@ from wtforms.widgets import NumberInput
 
 from blaster import zones
 from blaster.errors import Invalid
+from blaster.web import kept
 
 
 class Form(FlaskForm):
@@ -43,7 +45,13 @@ class ZoneField(SelectField):
 
 
 def accepted(form: FlaskForm, save: Callable):
-    """`save()` and its result (True for None); None where the input was refused: the form holds the reasons then."""
+    """`save()` and its result (True for None); None where the input was refused: the form holds the reasons then.
+
+    Also None for what was typed before the user had to sign in again: it is shown once more first.
+    """
+    if kept.AGAIN in request.form:
+        flash("This is what you had typed. Nothing is saved yet.", "warning")
+        return None
     if not form.validate_on_submit():
         return None
     try:
@@ -61,6 +69,15 @@ def refuse(form: FlaskForm, name: str, sentence: str) -> None:
         form[name].errors = [*form[name].errors, sentence]
     else:
         form.form_errors.append(sentence)
+
+
+def whole_number(text: str, name: str, highest: int, errors: dict[str, str]) -> int:
+    """The number from 1 to `highest` that was typed into the field `name`; otherwise 0, and a sentence in `errors`."""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+    if not 1 <= number <= highest:
+        errors[name] = f"Enter a whole number from 1 to {highest:,}."
+        return 0
+    return number
 
 
 class LoginForm(Form):
