@@ -273,10 +273,9 @@ def test_a_reply_that_drips_does_not_hold_us_for_ever(sink):
     assert (number, reply) == (1, Reply("rcpt", 0, "no answer in time")) and session.closed
 
 
-def test_silence_after_the_dot_is_doubt(sink, monkeypatch):
-    monkeypatch.setattr(session_module, "DOT_TIMEOUT", 0.3)
+def test_silence_after_the_dot_is_doubt(sink):
     sink.play(Rule("dot", "delay", seconds=3))
-    session = connect(sink)
+    session = connect(sink, dot_timeout=0.3)
     assert outcomes(deliver(session, mails(9))) == [(1, "dot", 0), (2, "mail", 0)]
 
 

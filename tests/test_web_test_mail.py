@@ -1,9 +1,14 @@
 """A test of a message to oneself: a real conversation, and its place in the account's budget."""
 
+from dataclasses import replace
+
 import pytest
 
-from blaster import attachments, campaigns, db, recipients, servers
+from blaster import attachments, campaigns, db, recipients, servers, suppressions
 from blaster.demo.faults import Rule
+from blaster.mail import single
+from blaster.mail.session import Mail
+from blaster.mail.transport import Endpoint
 from blaster.models.crm_db import SmtpUsage
 from blaster.queue import quota
 
@@ -81,6 +86,27 @@ def test_what_may_have_arrived_counts(alice, draft, account, sink):
     sink.play(Rule("dot", "swallow"))
     assert "may arrive all the same" in send(alice, draft, account).text
     assert charged(account) == (1, 1)
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_its_unsubscribe_link_says_that_it_is_a_test(alice, visitor, draft, account, sink, app):
+    app.config["BLASTER"] = replace(app.config["BLASTER"], public_url="https://mail.example.com")
+    send(alice, draft, account, html="<a href='{{ unsubscribe_url }}'>Leave</a>")
+    (mail,) = sink.messages()
+    path = mail["List-Unsubscribe"].strip("<>").removeprefix("https://mail.example.com")
+    assert path in mail.get_body().get_content()
+    for url in (path, "/u/preview"):
+        for answer in (visitor.client.get(url), visitor.client.post(url, data={"List-Unsubscribe": "One-Click"})):
+            assert answer.status_code == 200 and "This was a test" in answer.text
+    assert suppressions.search(alice.user_id) == []
+
+
+def test_a_person_does_not_wait_ten_minutes_for_the_dot(sink, monkeypatch):
+    monkeypatch.setattr(single, "PATIENCE", 2)
+    sink.play(Rule("dot", "delay", seconds=30))
+    mail = Mail(1, "a@example.com", "b@example.com", b"Subject: x\r\n\r\nx\r\n")
+    reply, trouble = single.send(Endpoint(sink.host, sink.port, "none"), None, mail)
+    assert (reply.phase, reply.code, trouble) == ("dot", 0, "")
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from blaster.mail.idn import ascii_domain
 
-DOT_TIMEOUT = 600  # seconds for the reply to the final dot, RFC 5321 section 4.5.3.2.6
 IDLE_CHECK = 5.0  # seconds of silence after which a kept connection must prove that it is alive
 ALIVE_TIMEOUT = 5  # ... and seconds that it has for that
 AT_ONCE = 64 * 1024  # a larger message is sent before its final dot, not in one piece with it
@@ -58,9 +57,10 @@ class Lost(Exception):
 class Session:
     """A signed-in connection. Not thread-safe: one sender uses it at a time."""
 
-    def __init__(self, wire, features: dict[str, str], timeout: float):
+    def __init__(self, wire, features: dict[str, str], timeout: float, dot_timeout: float):
         self._wire = wire
         self._timeout = timeout
+        self._dot_timeout = dot_timeout
         self._features = features
         self._pipelining = "PIPELINING" in features
         size = features.get("SIZE", "")
@@ -194,7 +194,7 @@ class Session:
         return self._dot_reply()
 
     def _dot_reply(self) -> Reply:
-        reply = self._read("dot", DOT_TIMEOUT)
+        reply = self._read("dot", self._dot_timeout)
         self._transaction_open = False
         if reply.code // 100 == 2:
             self.sent += 1

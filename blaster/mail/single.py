@@ -7,7 +7,7 @@ from blaster.mail.probe import SENTENCES
 from blaster.mail.session import Mail, Reply
 from blaster.mail.transport import Endpoint, Refused, open_session
 
-PATIENCE = 20  # seconds for opening the session, and again for each reply
+PATIENCE = 20  # seconds for opening the session, and again for each reply: a person waits
 
 
 def send(endpoint: Endpoint, credentials: Credentials | None, mail: Mail) -> tuple[Reply, str]:
@@ -15,27 +15,13 @@ def send(endpoint: Endpoint, credentials: Credentials | None, mail: Mail) -> tup
 
     A reply of phase `dot` with a code of 0 or below: the server may have the mail.
     """
-    endpoint = replace(endpoint, timeout=min(endpoint.timeout, PATIENCE))
+    endpoint = replace(endpoint, timeout=min(endpoint.timeout, PATIENCE), dot_timeout=PATIENCE)
     try:
         session = open_session(endpoint, credentials)
     except Refused as refused:
         return refused.reply, SENTENCES[refused.problem](endpoint, refused.reply)
-    session._wire = _Hurried(session._wire)
     reply = Reply("mail", 0, "the connection was lost")
     for _, reply in session.deliver([mail], lambda _: None):  # noqa: B007
         pass
     session.close()
     return reply, ""
-
-
-class _Hurried:
-    """A wire that waits no longer than a person does; the queue gives the final dot ten minutes."""
-
-    def __init__(self, wire):
-        self._wire = wire
-
-    def reply(self, timeout: float) -> tuple[int, str]:
-        return self._wire.reply(min(timeout, PATIENCE))
-
-    def __getattr__(self, name: str):
-        return getattr(self._wire, name)

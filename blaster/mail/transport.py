@@ -12,6 +12,7 @@ from blaster.mail.session import Lost, Mail, Reply, Session
 
 __all__ = ["Credentials", "Endpoint", "Mail", "Refused", "Reply", "Session", "open_session"]
 
+DOT_TIMEOUT = 600  # seconds for the reply to the final dot, RFC 5321 section 4.5.3.2.6
 SEND_TIMEOUT = 600  # seconds for one write: a large message may take its time on a slow line
 REPLY_LIMIT = 1 << 20  # octets; a reply that is still not complete by then is garbage
 TEXT_LIMIT = 1000  # characters of a reply that are kept
@@ -29,7 +30,8 @@ class Endpoint:
     """Where to connect.
 
     encryption: none, starttls or tls. timeout: seconds for opening the session as a whole, then for each reply but the
-    one to the final dot. ca_file: trusted beside the system's authorities. hello: our name in EHLO.
+    one to the final dot, which has dot_timeout. ca_file: trusted beside the system's authorities. hello: our name in
+    EHLO.
     """
 
     host: str
@@ -38,6 +40,7 @@ class Endpoint:
     timeout: float = 30
     ca_file: str = ""
     hello: str = ""
+    dot_timeout: float = DOT_TIMEOUT
 
     @property
     def starttls(self) -> bool:
@@ -70,7 +73,7 @@ def open_session(endpoint: Endpoint, credentials: Credentials | None = None) -> 
     except BaseException:
         opening.wire.close()
         raise
-    return Session(opening.wire, opening.features, endpoint.timeout)
+    return Session(opening.wire, opening.features, endpoint.timeout, endpoint.dot_timeout)
 
 
 class Wire:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 FIELD = "unsubscribe_url"  # the merge tag
+TESTS = 10**12  # tests are numbered from here on, by their instants in ms; no row of the queue has such a number
 
 _USER, _CAMPAIGN, _ROW, _MAC = 4, 5, 6, 12  # octets; together a multiple of 3, so that base64 needs no padding
 _LENGTH = (_USER + _CAMPAIGN + _ROW + _MAC) // 3 * 4
@@ -22,6 +23,11 @@ class Ticket:
     user_id: int
     campaign_id: int
     row_id: int
+
+    @property
+    def is_test(self) -> bool:
+        """It came with a test: there is no subscription to end."""
+        return self.row_id >= TESTS
 
 
 class Links:

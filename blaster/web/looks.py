@@ -8,6 +8,7 @@ from flask_login import current_user
 
 from blaster import drafts, recipients, review, samples, users
 from blaster.mail import footer, merge
+from blaster.web.unsubscribe import PREVIEW
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def viewer(list_id: int | None):
 def fields(recipient) -> dict[str, str]:
     """All that merge tags may ask for; without a recipient, the address of whoever looks."""
     owner = users.get(current_user.id)
-    own = {footer.FIELD: f"{request.host_url}u/preview", **footer.values(owner.organisation, owner.postal_address)}
+    own = {footer.FIELD: f"{request.host_url}u/{PREVIEW}", **footer.values(owner.organisation, owner.postal_address)}
     return {"email": current_user.email, **samples.values(recipient), **own}
 
 

@@ -74,7 +74,7 @@ def _mail(form, campaign_id: int, account: SmtpAccount, to: str) -> Mail:
         public_url=settings.public_url,
     )
     values, now = looks.fields(looks.viewer(form.list_id.data or None)), db.now(db.crm_db)
-    # Its number is an instant, which no row of the queue reaches: each test has a Message-ID of its own.
+    # Its number is the instant (`unsubscribe.TESTS`): each test has a Message-ID of its own.
     data = skeleton.render(row_id=now, email=to, fields=values, from_address=account.email, now=now)
     return Mail(now, skeleton.sender(account.email), to, data)
 

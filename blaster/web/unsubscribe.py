@@ -13,19 +13,23 @@ from blaster.mail.unsubscribe import Ticket
 
 bp = Blueprint("unsubscribe", __name__, url_prefix="/u")
 
+PREVIEW = "preview"  # the token of the link in a preview
 BACK = "back"  # beside the subscriptions' own THIS_LIST and EVERYTHING
 
 
 @bp.get("/<token>")
 def show(token: str) -> ResponseReturnValue:
     """Says who writes, and has the button."""
-    return _page(_ticket(token))
+    ticket = _ticket(token)
+    return _page(ticket) if ticket else _nothing_to_end()
 
 
 @bp.post("/<token>")
 def change(token: str) -> ResponseReturnValue:
     """One click (`List-Unsubscribe=One-Click`), or a button of the page (`choice`)."""
     ticket = _ticket(token)
+    if ticket is None:
+        return _nothing_to_end()
     choice = request.form.get("choice")
     if choice == BACK:
         subscriptions.resume(ticket)
@@ -35,11 +39,18 @@ def change(token: str) -> ResponseReturnValue:
     return _page(ticket, is_back=choice == BACK)
 
 
-def _ticket(token: str) -> Ticket:
+def _ticket(token: str) -> Ticket | None:
+    """None for a test and a preview. Raises NotFound."""
+    if token == PREVIEW:
+        return None
     ticket = unsubscribe.read(token, current_app.config["BLASTER"].secret_key.encode())
     if ticket is None:
         raise NotFound("No such mail.")
-    return ticket
+    return None if ticket.is_test else ticket
+
+
+def _nothing_to_end() -> str:
+    return render_template("unsubscribe/test.html")
 
 
 def _page(ticket: Ticket, *, is_back: bool = False) -> ResponseReturnValue:
