@@ -22,24 +22,13 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Sample:
-    """The message as the first recipient gets it; `text` is empty where it will be made from the HTML."""
-
-    email: str
-    subject: str
-    html: str
-    text: str
-
-
-@dataclass(frozen=True)
 class Review:
-    """Problems forbid the start, warnings do not. No sample where there is no recipient or the tags are wrong."""
+    """Problems forbid the start, warnings do not."""
 
     campaign: object
     recipients: int
     problems: list[Problem]
     warnings: list[str]
-    sample: Sample | None
 
 
 def look_over(campaign, chosen, first, accounts, open_campaigns: int, warn_at: int) -> Review:
@@ -50,16 +39,12 @@ def look_over(campaign, chosen, first, accounts, open_campaigns: int, warn_at: i
     # Without recipients nobody knows which tags there will be.
     known = json.loads(chosen.field_names or "[]") if size else None
     wrong, advice = look_at(campaign, known)
-    sample = None
     if first and not wrong:
-        try:
-            sample = _sample(campaign, first)
-        except merge.MergeError as error:
-            wrong = [str(error)]
+        wrong = _troubles_of(campaign, first)
     problems = [*_missing(campaign, chosen, accounts, everyone), *(Problem(sentence, "edit") for sentence in wrong)]
     advice += _left_out(domain, accounts, everyone)
     warnings = [*advice, *_warnings(open_campaigns, warn_at)]
-    return Review(campaign, size, problems, warnings, sample)
+    return Review(campaign, size, problems, warnings)
 
 
 def _missing(campaign, chosen, accounts, everyone) -> Iterator[Problem]:
@@ -141,10 +126,15 @@ def _unknown_tags(parts: dict[str, merge.Merge], known: list[str]) -> Iterator[s
         yield f"Unknown merge tag {{{{ {name} }}}} in the {where}. {advice}"
 
 
-def _sample(campaign, first) -> Sample:
+def _troubles_of(campaign, first) -> list[str]:
+    """What keeps the message from being filled in for this recipient."""
     fields = {ADDRESS: first.email, **json.loads(first.fields or "{}")}
-    parts = _compiled(campaign)
-    return Sample(first.email, **{part: parts[part].render(fields) for part in ("subject", "html", "text")})
+    try:
+        for part in _compiled(campaign).values():
+            part.render(fields)
+    except merge.MergeError as error:
+        return [str(error)]
+    return []
 
 
 def _warnings(open_campaigns: int, warn_at: int) -> Iterator[str]:

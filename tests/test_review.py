@@ -60,12 +60,6 @@ def test_everything_missing_is_said_at_once():
     assert len(_problems(accounts=(), chosen=None, first=None, subject="", html="")) == 4
 
 
-def test_sample_is_what_the_first_recipient_reads():
-    sample = _review(subject="For {{ first_name }}", html="<b>{{ first_name }}</b>", text="To {{ email }}").sample
-    assert (sample.subject, sample.html, sample.text) == ("For Ann & Co", "<b>Ann &amp; Co</b>", "To ann@example.com")
-    assert _review(first=None).sample is None
-
-
 def test_message_that_cannot_be_rendered_is_a_problem():
     [(text, kind)] = _problems(html="{% for i in (1..1000000) %}x{% endfor %}")
     assert kind == "edit" and text

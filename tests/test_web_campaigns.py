@@ -1,3 +1,6 @@
+import html
+import re
+
 import pytest
 
 from blaster import campaigns, recipients, servers
@@ -96,6 +99,23 @@ def test_the_preview_is_filled_in_and_closed(alice):
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'self'" in policy
     assert "Dear Ada, spring is in London." in alice.get(f"/campaigns/{campaign_id}/preview?part=text").text
+
+
+def test_the_review_shows_the_mail_of_any_recipient(alice):
+    url = f"/campaigns/{draft_of(alice)}/review"
+    page = alice.get(url).text
+    seen = []
+    for _ in range(3):  # forwards without scripts, by the page's own links; after the last comes the first
+        seen.append(re.search(r"<strong>(.*?)</strong>", page[page.index('id="shown"') :])[1])
+        frame = html.unescape(re.search(r'<iframe[^>]* src="([^"]*)"', page)[1])
+        assert f"Dear {seen[-1].split()[-1]}, spring" in alice.get(frame).text
+        page = alice.get(html.unescape(re.search(r'id="step-next"[^>]*? href="([^"#]*)', page)[1])).text
+    assert seen == ["Hello Ada", "Hello Grace", "Hello Ada"]
+    fragment = alice.get(f"{url}?search=GRACE&part=text", htmx=True).text
+    assert fragment.lstrip().startswith('<section id="shown"') and "grace@example.com" in fragment
+    frame = html.unescape(re.search(r'<iframe[^>]* src="([^"]*)"', fragment)[1])
+    assert "Dear Grace, spring is in New York." in alice.get(frame).text and "part=text" in frame
+    assert "Nobody on this list has" in alice.get(f"{url}?search=nobody").text
 
 
 def test_the_preview_shows_what_is_not_saved_yet(alice):

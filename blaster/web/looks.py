@@ -55,10 +55,21 @@ def of(form, list_id: int | None = None) -> Look:
     source, seen_by = form.written(), viewer(list_id)
     known = recipients.field_names(recipients.get_list(current_user.id, list_id)) if list_id else None
     problems, advice = review.look_at(source, known)
-    values = fields(seen_by)
-    lines = {name: _line(getattr(source, name), values) for name in ("subject", "preheader")}
     is_empty = not "".join((source.subject, source.html, source.text)).strip()
-    return Look(seen_by, request.values.get("search", ""), **lines, problems=problems, advice=advice, is_empty=is_empty)
+    return Look(
+        seen_by,
+        request.values.get("search", ""),
+        **lines(source, seen_by),
+        problems=problems,
+        advice=advice,
+        is_empty=is_empty,
+    )
+
+
+def lines(source, recipient) -> dict[str, str]:
+    """`subject` and `preheader` as an inbox shows them; as written where they cannot be filled in."""
+    values = fields(recipient)
+    return {name: _line(getattr(source, name) or "", values) for name in ("subject", "preheader")}
 
 
 def _line(text: str, values: dict[str, str]) -> str:

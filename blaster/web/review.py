@@ -1,6 +1,6 @@
 """The last look before a campaign starts: what goes to whom, what is missing, how long it takes."""
 
-from flask import Blueprint, current_app, flash, redirect, render_template, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -8,14 +8,20 @@ from blaster import campaigns, recipients
 from blaster.models.crm_db import SmtpAccount
 from blaster.queue import control
 from blaster.review import Review
-from blaster.web import htmx, outlook, supply
+from blaster.web import htmx, looks, outlook, supply
 
 bp = Blueprint("review", __name__, url_prefix="/campaigns")
 
 
 @bp.get("/<int:campaign_id>/review")
 def show(campaign_id: int) -> ResponseReturnValue:
-    """A draft as it would be sent; a started campaign is shown on its progress page."""
+    """A draft as it would be sent; a started campaign is shown on its progress page.
+
+    `?viewer_id=`, `step`, `search`: as which recipient gets it; `?part=text`: its plain text. htmx gets the preview
+    alone.
+    """
+    if htmx.is_htmx():
+        return render_template("campaigns/_shown.html", **_shown(campaigns.get_campaign(current_user.id, campaign_id)))
     view = _view(campaign_id)
     if view["review"].campaign.status.status != "draft":
         return redirect(url_for("progress.show", campaign_id=campaign_id), 303)
@@ -60,6 +66,7 @@ def _view(campaign_id: int) -> dict:
         "review": review,
         "list": recipients.get_list(user_id, list_id) if list_id else None,
         "accounts": accounts,
+        **_shown(review.campaign),
         **_outlook(review, lines),
         "links": {
             "accounts": url_for("servers.index"),
@@ -69,6 +76,13 @@ def _view(campaign_id: int) -> dict:
             "addresses": url_for("trial.addresses"),
         },
     }
+
+
+def _shown(campaign) -> dict:
+    viewer = looks.viewer(campaign.list_id)
+    part = "text" if request.args.get("part") == "text" else "html"
+    asked = {"part": part, "viewer_id": viewer.id if viewer else None, "search": request.args.get("search") or None}
+    return {"campaign": campaign, "viewer": viewer, "asked": asked, "line": looks.lines(campaign, viewer)}
 
 
 def _outlook(review: Review, lines: list[supply.Line]) -> dict:
