@@ -1,4 +1,9 @@
-"""What RFCs and providers ask of a campaign mail, rule by rule; docs of the rules are named in each test."""
+"""What RFCs and providers ask of a campaign mail, rule by rule; docs of the rules are named in each test.
+
+Rules about what happens to a mail are tested where it happens: what a server answers in `test_replies`, what the link
+does in `test_unsubscribe` and `test_unsubscribe_links`, addresses in `test_addresses`, lists that keep a suppression in
+`test_suppressions`, answers that nobody typed in `test_bounce_parsing`, the signature's headers in `test_dkim`.
+"""
 
 import email.message
 import email.policy
@@ -10,10 +15,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from blaster import addresses
+from blaster.mail import check, replies
 from blaster.mail.attachments import Attachment
 from blaster.mail.compile import Content, compile_message, message_id
 from blaster.mail.merge import MergeError
-from blaster.mail.session import Mail
+from blaster.mail.notice import notice
+from blaster.mail.session import Mail, Reply
 from tests import wild
 from tests.scripted import ScriptedServer
 from tests.test_transport import connect, deliver
@@ -218,6 +226,43 @@ def test_rfc6532_a_reply_address_that_needs_smtputf8_is_refused():
         make(reply_to="jörg@example.com")
 
 
+def test_rfc1870_a_mail_beyond_the_servers_size_is_refused_before_it_is_sent():
+    large, small = (Mail(n, "n@example.com", "b@example.org", make(html=f"<p>{'x' * size}</p>")) for n, size in SIZES)
+    assert [warning.name for warning in check.look(f"<p>{'x' * 150_000}</p>", "", "News")].count("large") == 1
+    results, heard = _sends(b"250-scripted\r\n250-PIPELINING\r\n250 SIZE 100000\r\n", [large, small])
+    assert results == [(0, "mail", 552, "5.3.4"), (1, "dot", 250, "taken")]
+    assert heard.count(b"MAIL FROM") == 1 and b" SIZE=%d\r\n" % len(small.data) in heard
+
+
+SIZES = [(0, 150_000), (1, 1_000)]
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["5.7.60 SMTP; Client does not have permissions to send as this sender [SendAsDenied]", "553 not owned by user"],
+)
+def test_rfc5322_3_6_2_a_sender_that_the_account_may_not_use_is_told_from_a_bad_recipient(said):
+    assert replies.classify(Reply("mail", 553, said)) == "sender-not-allowed"
+
+
+@pytest.mark.parametrize(
+    ("address", "fits"),
+    [
+        ("a" * 64 + "@example.com", True),
+        ("a" * 65 + "@example.com", False),
+        ("a@" + ".".join(["b" * 60] * 3 + ["c" * 60, "com"]), True),
+        ("a@" + ".".join(["b" * 60] * 4 + ["c" * 60, "com"]), False),
+        ("a" * 64 + "@" + ".".join(["b" * 60] * 3 + ["c" * 60, "com"]), False),
+        *((f"a@example.{name}", False) for name in ("invalid", "test", "localhost")),
+    ],
+)
+def test_rfc5321_4_5_3_1_and_rfc6761_addresses_that_can_be_mailed(address, fits):
+    try:
+        assert addresses.normalise(f" \u00a0{address}\u200b")[0] == address and fits
+    except ValueError:
+        assert not fits
+
+
 # RFC 2045 to 2047, 2231: bodies, words, names of files
 
 
@@ -370,6 +415,11 @@ def test_rfc3834_5_and_googles_feedback_id():
     message = wild.parse(make())
     assert message["Precedence"] == "bulk" and message["Auto-Submitted"] is None
     assert message["Feedback-ID"] == "7:1:campaign:blaster"
+
+
+def test_rfc3834_5_a_mail_of_the_system_says_that_nobody_typed_it():
+    message = wild.parse(notice("a@example.com", "b@example.org", "Please confirm", "Text"))
+    assert message["Auto-Submitted"] == "auto-generated" and message["List-Unsubscribe"] is None
 
 
 def test_rfc8058_3_1_one_https_address_and_the_post_header():
