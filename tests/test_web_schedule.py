@@ -50,7 +50,7 @@ def test_a_draft_is_scheduled_shown_with_its_zone_and_taken_back(alice):
     status = status_of(alice, campaign_id)
     assert (status.status, status.start_zone) == ("scheduled", BERLIN)
     page = alice.get(f"/campaigns/{campaign_id}").text
-    assert "Starts by itself on" in page and "08:00 (Europe/Berlin)" in page
+    assert "Starts by itself on" in page and page.count("08:00 (Europe/Berlin)") == 2  # the start, and the finish
     assert "08:00 (Europe/Berlin)" in alice.get("/campaigns").text
     assert alice.get(f"/campaigns/{campaign_id}/edit").status_code == 303
     assert alice.post(f"/campaigns/{campaign_id}/unschedule").location == f"/campaigns/{campaign_id}/review"
