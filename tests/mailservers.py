@@ -178,7 +178,6 @@ class PopServer(MailServer):
             client.say(*getattr(self, f"do_{name.lower()}")(argument, deleted))
             if name == "STLS" and self.tls:
                 client.start_tls()
-        self.mails = {name: raw for name, raw in self.mails.items() if name not in deleted}
 
     def do_capa(self, argument, deleted):
         return ["+OK", "TOP", *(["STLS"] if self.tls else []), "."]
@@ -215,6 +214,7 @@ class PopServer(MailServer):
         return ["+OK"]
 
     def do_quit(self, argument, deleted):
+        self.mails = {name: raw for name, raw in self.mails.items() if name not in deleted}
         return ["+OK"]
 
 
