@@ -6,7 +6,7 @@ from io import BytesIO
 from flask import Flask
 from werkzeug.routing import Rule
 
-from blaster import attachments, campaigns, db, mail_templates, mailboxes, recipients, servers, suppressions
+from blaster import attachments, campaigns, db, mail_templates, mailboxes, recipients, servers, signing, suppressions
 from blaster.imports import uploads
 from blaster.lists import work
 from blaster.models.crm_db import Mail
@@ -102,6 +102,7 @@ ROUTES = {
     "mailboxes.switch": OWNED,
     "mailboxes.delete": OWNED,
     "mailboxes.test": OWNED,
+    "mailboxes.release": PERSONAL,
     "bounces.show": OWNED,
     "suppressions.index": PERSONAL,
     "suppressions.add": PERSONAL,
@@ -126,6 +127,10 @@ ROUTES = {
     "trial.confirm": PUBLIC,
     "trial.trials": ADMIN,
     "domains.check": OWNED,
+    "signing.add": OWNED,
+    "signing.look": OWNED,
+    "signing.sign": OWNED,
+    "signing.delete": OWNED,
     "consent.answer": PERSONAL,
     "accounts.edit": OWNED,
     "accounts.switch": OWNED,
@@ -133,6 +138,7 @@ ROUTES = {
     "accounts.test": OWNED,
     "admin.overview": ADMIN,
     "admin.live": ADMIN,
+    "admin.planner": ADMIN,
     "complaints.index": ADMIN,
     "complaints.lift": ADMIN,
 }
@@ -165,6 +171,7 @@ def own(user_id: int, *, started: bool = False) -> dict[str, int]:
         "suppression_id": suppressions.search(user_id)[0].id,
         "server_id": server.id,
         "account_id": account.id,
+        "key_id": signing.add_key(user_id, domain="example.com", selector="s1", kind="ed25519").id,
         "list_id": found.id,
         "recipient_id": next(iter(recipients.list_recipients(user_id, found.id))).id,
         "import_id": uploads.create(user_id, found.id, "walruses.csv", BytesIO(b"email\nada@example.com\n")).id,

@@ -232,6 +232,25 @@ def test_only_mails_of_that_user_to_that_domain_are_put_off(databases):
         assert not Mail.select().where((Mail.campaign_id == 8) & (Mail.due_at > 0)).exists()
 
 
+def test_a_domain_that_rests_is_released(databases):
+    """What was put off is due again, a look that began before puts nothing off, and the next rest is longer."""
+    running_campaign(ALICE, 7, 3)
+    refuse()
+    (pause,) = domains.resting(ALICE)
+    assert domains.postpone(pause) == 3
+    for stranger in ((BOB, "example.net"), (ALICE, "example.org")):
+        with pytest.raises(NotFound):
+            domains.release(*stranger)
+    assert domains.release(ALICE, "example.net") == 3
+    assert domains.resting() == [] and domains.postpone(pause) == 0
+    with db.session(crm_db):
+        assert not Mail.select().where(Mail.due_at > db.now(crm_db)).exists()
+    with pytest.raises(NotFound):
+        domains.release(ALICE, "example.net")
+    assert refuse() == [False, False, True]
+    assert domains.resting(ALICE)[0].times == 2
+
+
 @pytest.mark.parametrize(
     ("domain", "provider"),
     [

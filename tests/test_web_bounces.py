@@ -151,6 +151,16 @@ def test_warnings_and_resting_domains_are_on_the_progress_page(alice):
     assert "refuses your mail" not in alice.get(url, htmx=True).text
 
 
+def test_a_resting_domain_is_released_by_its_owner(alice, bob):
+    for _ in range(domains.FEWEST):
+        domains.refused(alice.user_id, "example.net", "unwanted")
+    assert "Go on there now" in alice.get("/mailboxes").text
+    assert bob.post("/mailboxes/domains/release", {"domain": "example.net"}).status_code == 404
+    alice.post("/mailboxes/domains/release", {"domain": "example.net"})
+    assert "example.net gets mail again." in alice.get("/mailboxes").text
+    assert domains.resting() == []
+
+
 def test_mails_to_big_providers_are_shown_with_the_rule(alice, bob):
     with db.session(crm_db):
         day = db.now(crm_db) // providers.DAY

@@ -1,7 +1,10 @@
 """Receiving domains that refuse mail of a user as unwanted: what waits for them waits longer."""
 
+from peewee import fn
+
 from blaster import db
 from blaster.db import crm_db
+from blaster.errors import NotFound
 from blaster.models.bounces import DomainPause
 from blaster.models.crm_db import CampaignControl, Mail
 from blaster.queue import control
@@ -74,6 +77,41 @@ def resting(user_id: int | None = None) -> list[DomainPause]:
         return list(DomainPause.select().where(chosen).order_by(DomainPause.until))
 
 
+def release(user_id: int, domain: str) -> int:
+    """End the rest of a domain: its owner says so. What was put off is due now; returns how many mails.
+
+    If it refuses again it rests for longer. Raises NotFound where it does not rest.
+    """
+
+    def work():
+        now = db.now(crm_db)
+        mine = (DomainPause.user_id == user_id) & (DomainPause.domain == domain) & (DomainPause.until > now)
+        row = db.locked(DomainPause.select().where(mine)).first()
+        if row is None:
+            raise NotFound("This domain does not rest.")
+        values = {"until": now, "since": 0, "refusals": 0}
+        DomainPause.update(values).where((DomainPause.user_id == user_id) & (DomainPause.domain == domain)).execute()
+        return row.until, now
+
+    until, now = db.transaction(crm_db, work)
+    with db.session(crm_db):
+        ids = _open_campaigns(user_id)
+    return sum(_put_forward(campaign_id, domain, until, now) for campaign_id in ids)
+
+
+def _put_forward(campaign_id: int, domain: str, until: int, now: int) -> int:
+    """In slices, as they were put off."""
+    put_off = (Mail.campaign_id == campaign_id) & (Mail.status == "pending") & (Mail.due_at == until)
+    with db.session(crm_db):
+        found = Mail.select(Mail.id).where(put_off & Mail.email_key.endswith(f"@{domain}"))
+        ids = [id for (id,) in found.tuples()]
+    changed = 0
+    for start in range(0, len(ids), SLICE):
+        chosen = put_off & Mail.id.in_(ids[start : start + SLICE])
+        changed += db.transaction(crm_db, Mail.update(due_at=now).where(chosen).execute)
+    return changed
+
+
 def postpone(pause: DomainPause) -> int:
     """Put off the pending mails of its user to this domain until it ends; returns how many.
 
@@ -91,7 +129,10 @@ def _postpone(campaign_id: int, pause: DomainPause) -> int:
     pending = (Mail.campaign_id == campaign_id) & (Mail.status == "pending") & there
     with db.session(crm_db):
         ids = [id for (id,) in Mail.select(Mail.id).where(pending).tuples()]
-    still = (Mail.status == "pending") & (Mail.due_at < pause.until)
+    # Somebody may have released the domain since: then nothing else is put off.
+    same = (DomainPause.user_id == pause.user_id) & (DomainPause.domain == pause.domain)
+    rests = fn.EXISTS(DomainPause.select(DomainPause.until).where(same & (DomainPause.until == pause.until)))
+    still = (Mail.status == "pending") & (Mail.due_at < pause.until) & rests
     changed = 0
     for start in range(0, len(ids), SLICE):
         chosen = Mail.id.in_(ids[start : start + SLICE]) & still

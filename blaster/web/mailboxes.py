@@ -1,6 +1,6 @@
 """What comes back: the mailboxes it comes to, the newest bounces, and how much goes to the big providers."""
 
-from flask import Blueprint, current_app, flash, render_template, url_for
+from flask import Blueprint, current_app, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from wtforms import BooleanField, PasswordField, SelectField, StringField
@@ -94,6 +94,16 @@ def delete(mailbox_id: int) -> ResponseReturnValue:
     """Forget a mailbox; what was found in it stays."""
     mailboxes.delete_mailbox(current_user.id, mailbox_id)
     flash("Mailbox deleted here. On its server nothing has changed.", "success")
+    return htmx.redirect(url_for(".index"))
+
+
+@bp.post("/domains/release")
+def release() -> ResponseReturnValue:
+    """Send to a receiving domain again that rests because it refused."""
+    domain = request.form.get("domain", "")
+    mails = domains.release(current_user.id, domain)
+    words = f"{plural(mails, 'mail')} that had waited {'is' if mails == 1 else 'are'} due now."
+    flash(f"{domain} gets mail again. {words if mails else ''}".strip(), "success")
     return htmx.redirect(url_for(".index"))
 
 
