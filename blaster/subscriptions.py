@@ -4,11 +4,14 @@ from dataclasses import dataclass
 
 from blaster import addresses, db, suppressions
 from blaster.db import crm_db
-from blaster.errors import NotFound
+from blaster.errors import Conflict, NotFound
 from blaster.mail.unsubscribe import Ticket
+from blaster.models.consent import LiftedSuppression
 from blaster.models.crm_db import CampaignContent, Mail, Suppression
 
 THIS_LIST, EVERYTHING = "list", "all"
+DAY = 24 * 60 * 60_000
+MOST_RESUMED = 5  # a day, by one recipient: each leaves a row for good, and a link needs no sign-in
 
 
 @dataclass(frozen=True)
@@ -47,11 +50,20 @@ def end(ticket: Ticket, what: str = EVERYTHING) -> None:
 
 
 def resume(ticket: Ticket) -> None:
-    """Take back what was ended by such a link, and nothing else. Raises NotFound."""
+    """Take back what was ended by such a link, and nothing else. Raises NotFound, and Conflict after MOST_RESUMED."""
     mail, content = _mail(ticket)
+    if _resumed_lately(mail) >= MOST_RESUMED:
+        raise Conflict("You have subscribed again several times today. Please come back tomorrow.")
     for each in _entries(mail, content.list_id):
         if each.reason == suppressions.UNSUBSCRIBE:
             suppressions.lift(each.user_id, each.id, "The recipient subscribed again on the page.", by="recipient")
+
+
+def _resumed_lately(mail: Mail) -> int:
+    mine = (LiftedSuppression.user_id == mail.user_id) & (LiftedSuppression.email_key == mail.email_key)
+    with db.session(crm_db):
+        lately = (LiftedSuppression.lifted_by == "recipient") & (LiftedSuppression.lifted_at > db.now(crm_db) - DAY)
+        return LiftedSuppression.select().where(mine & lately).count()
 
 
 def _mail(ticket: Ticket) -> tuple[Mail, CampaignContent]:

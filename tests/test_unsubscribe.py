@@ -154,6 +154,20 @@ def test_a_mistake_is_taken_back_with_the_same_link(app, link):
         assert {(row.reason, row.lifted_by) for row in LiftedSuppression.select()} == {("unsubscribe", "recipient")}
 
 
+def test_many_clicks_leave_few_traces_and_unsubscribing_is_never_refused(app, link):
+    path, client = link("r3@example.net"), app.test_client()
+    answers = []
+    for _ in range(subscriptions.MOST_RESUMED + 3):
+        assert client.post(path, data={"List-Unsubscribe": "One-Click"}).status_code == 200
+        answers.append(client.post(path, data={"choice": "back"}))
+    assert [answer.status_code for answer in answers] == [200] * subscriptions.MOST_RESUMED + [429] * 3
+    assert "Please come back tomorrow" in answers[-1].text and "Subscribe again<" not in answers[-1].text
+    with db.session(crm_db):
+        assert LiftedSuppression.select().count() == subscriptions.MOST_RESUMED
+    assert claimed() == everybody(but=["r3@example.net"])
+    assert app.test_client().post(link("r4@example.net"), data={"choice": "back"}).status_code == 200
+
+
 @pytest.mark.parametrize("reason", ["hard", "complaint", "manual"])
 def test_only_what_the_link_did_is_taken_back(app, link, reason):
     path = link("r3@example.net")

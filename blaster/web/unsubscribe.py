@@ -1,13 +1,15 @@
 """The page behind the link in a mail. Everybody's mail program and every scanner comes here, none of them signed in.
 
-RFC 8058: a GET changes nothing; a POST needs no cookie, no token of a form and no second request.
+RFC 8058: a GET changes nothing; a POST needs no cookie, no token of a form and no second request. To unsubscribe is
+never refused, however many come at once from one address: providers click for all their users. It can be repeated
+without a trace, and a link that is not ours ends at its signature, before any database.
 """
 
 from flask import Blueprint, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 
 from blaster import subscriptions
-from blaster.errors import NotFound
+from blaster.errors import Conflict, NotFound
 from blaster.mail import unsubscribe
 from blaster.mail.unsubscribe import Ticket
 
@@ -32,7 +34,10 @@ def change(token: str) -> ResponseReturnValue:
         return _nothing_to_end()
     choice = request.form.get("choice")
     if choice == BACK:
-        subscriptions.resume(ticket)
+        try:
+            subscriptions.resume(ticket)
+        except Conflict as error:
+            return _page(ticket, trouble=str(error)), 429
     else:
         what = subscriptions.THIS_LIST if choice == subscriptions.THIS_LIST else subscriptions.EVERYTHING
         subscriptions.end(ticket, what)
@@ -53,8 +58,9 @@ def _nothing_to_end() -> str:
     return render_template("unsubscribe/test.html")
 
 
-def _page(ticket: Ticket, *, is_back: bool = False) -> ResponseReturnValue:
-    return render_template("unsubscribe/show.html", found=subscriptions.look(ticket), is_back=is_back)
+def _page(ticket: Ticket, *, is_back: bool = False, trouble: str = "") -> str:
+    found = subscriptions.look(ticket)
+    return render_template("unsubscribe/show.html", found=found, is_back=is_back, trouble=trouble)
 
 
 @bp.errorhandler(NotFound)
