@@ -7,11 +7,12 @@ from dataclasses import asdict
 from blaster import db, senders
 from blaster.db import crm_db
 from blaster.domains.check import Finding, Subject, check
-from blaster.domains.resolver import Resolver
+from blaster.domains.resolver import Records
 from blaster.errors import Invalid, NotFound
 from blaster.mail import presets
 from blaster.mail.presets import Preset
 from blaster.models.crm_db import SmtpAccount, SmtpServer
+from blaster.models.dkim import DkimKey
 from blaster.models.providers import DomainCheck
 
 MOST_SELECTORS = 5
@@ -22,15 +23,17 @@ def domains_of(account: SmtpAccount) -> list[str]:
     return list(dict.fromkeys([senders.domain_of(account.email), *account.from_domains.split()]))
 
 
-def run(user_id: int, account_id: int, *, domain: str = "", selectors: str = "", dns_servers: str = "") -> None:
+def run(user_id: int, account_id: int, ask: Records, *, domain: str = "", selectors: str = "") -> None:
     """Ask the DNS about one of the account's domains (default: its own) and keep the verdict; takes some seconds.
 
-    `selectors`: of DKIM, separated by blanks; without any those of the provider. Raises NotFound, Invalid.
+    `selectors`: of DKIM, separated by blanks; without any those of the user's own keys and of the provider. Raises
+    NotFound, Invalid.
     """
     account, server = _account(user_id, account_id)
     domain = domain or domains_of(account)[0]
     if domain not in domains_of(account):
         raise Invalid({"domain": "The account does not send from this domain."})
+    own = _own_selectors(user_id, domain)
     preset = presets.of_server(server.preset, server.host)
     names = _selectors(selectors)
     subject = Subject(
@@ -38,15 +41,23 @@ def run(user_id: int, account_id: int, *, domain: str = "", selectors: str = "",
         senders.domain_of(account.email),
         server.host,
         preset,
-        tuple(names or usual_selectors(preset)),
+        tuple(names or (*own, *usual_selectors(preset))),
+        is_signed=bool(own),
     )
-    findings = check(Resolver(dns_servers), subject)
+    findings = check(ask, subject)
     _keep(account, subject, " ".join(names), findings)
 
 
 def usual_selectors(preset: Preset | None) -> tuple[str, ...]:
     """Those that a provider gives to every domain; empty where each has its own."""
     return preset.selectors if preset else ()
+
+
+def _own_selectors(user_id: int, domain: str) -> list[str]:
+    """Those of the keys that mails from the domain are signed with."""
+    signs = (DkimKey.domain == domain) & (DkimKey.insists | (DkimKey.verdict == "published"))
+    with db.session(crm_db):
+        return [key.selector for key in DkimKey.select().where((DkimKey.user_id == user_id) & signs)]
 
 
 def _account(user_id: int, account_id: int) -> tuple[SmtpAccount, SmtpServer]:

@@ -252,6 +252,17 @@ DEALLOCATE PREPARE step;
 
 SET @ddl = IF(
   EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'dkim_keys')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'dkim_keys' AND index_name = 'dkim_keys_user_id_domain_selector'),
+  'CREATE UNIQUE INDEX `dkim_keys_user_id_domain_selector` ON `dkim_keys` (`user_id`, `domain`, `selector`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
     WHERE table_schema = DATABASE() AND table_name = 'lifted_suppressions')
   AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
     WHERE table_schema = DATABASE() AND table_name = 'lifted_suppressions' AND index_name = 'lifted_suppressions_user_id_email_key'),

@@ -163,6 +163,30 @@ CREATE TABLE IF NOT EXISTS `campaign_tally` (
   PRIMARY KEY (`campaign_id`, `slot`)
 );
 
+CREATE TABLE IF NOT EXISTS `dkim_keys` (
+  `id` BIGINT AUTO_INCREMENT NOT NULL PRIMARY KEY,
+  `user_id` BIGINT NOT NULL,
+  `domain` VARCHAR(254) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  `selector` VARCHAR(254) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  `private_key` LONGTEXT NOT NULL,
+  `record` LONGTEXT NOT NULL,
+  `verdict` VARCHAR(24) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '',
+  `checked_at` BIGINT NOT NULL DEFAULT 0,
+  `insists` BOOL NOT NULL DEFAULT 0,
+  `created_at` BIGINT NOT NULL DEFAULT 0
+);
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'dkim_keys')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'dkim_keys' AND index_name = 'dkim_keys_user_id_domain_selector'),
+  'CREATE UNIQUE INDEX `dkim_keys_user_id_domain_selector` ON `dkim_keys` (`user_id`, `domain`, `selector`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
 CREATE TABLE IF NOT EXISTS `domain_checks` (
   `smtp_account_id` BIGINT NOT NULL PRIMARY KEY,
   `user_id` BIGINT NOT NULL,

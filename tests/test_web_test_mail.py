@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from blaster import attachments, campaigns, db, recipients, servers, suppressions
+from blaster import attachments, campaigns, db, recipients, servers, signing, suppressions
 from blaster.demo.faults import Rule
 from blaster.mail import single
 from blaster.mail.session import Mail
@@ -126,3 +126,12 @@ def test_without_scripts_what_was_typed_is_still_there(alice, draft, account):
     assert "Sent to alice@example.com." in page.text
     assert "&lt;p&gt;Hi {{ first_name }}&lt;/p&gt;" in page.text
     assert "Nothing is saved yet" not in page.text
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_it_is_signed_like_the_mails_of_the_campaign(alice, draft, account, sink):
+    key = signing.add_key(alice.user_id, domain="example.com", selector="s1", kind="ed25519")
+    send(alice, draft, account)
+    signing.insist(alice.user_id, key.id, True)
+    send(alice, draft, account)
+    assert ["d=example.com; s=s1;" in str(mail["dkim-signature"]) for mail in sink.messages()] == [False, True]

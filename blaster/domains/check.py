@@ -30,6 +30,7 @@ class Subject:
     host: str
     preset: Preset | None
     selectors: tuple[str, ...]
+    is_signed: bool = False  # by us, with a key of the domain
 
 
 def check(ask: Records, of: Subject) -> list[Finding]:
@@ -110,7 +111,8 @@ def _with_server(record: str, of: Subject) -> str:
 def _dkim(ask: Records, of: Subject) -> Finding:
     if not of.selectors:
         words = (
-            "Enter the selector of your DKIM key: your provider shows it, and mails carry it as s= in DKIM-Signature."
+            "Enter the selector of your DKIM key: your provider shows it, and mails carry it as s= in DKIM-Signature. "
+            "Where your provider does not sign, add a key of your own below."
         )
         return Finding("", "unknown", words)
     keys = [dkim.read(ask, of.domain, selector) for selector in of.selectors]
@@ -154,6 +156,8 @@ def _alignment(ask: Records, of: Subject) -> Finding:
     mine, theirs = (dmarc.organisation(ask, domain) for domain in (of.domain, of.account_domain))
     if mine == theirs:
         return Finding("", "pass", f"{of.domain} and {of.account_domain} both belong to {mine}.")
+    if of.is_signed:
+        return Finding("", "pass", f"Blaster signs these mails with a key of {of.domain}.")
     words = (
         f"{of.domain} is another organisation than {of.account_domain}. Mails pass only if the provider has verified "
         f"{of.domain} and signs with its key."

@@ -42,6 +42,16 @@ def read(ask: Records, domain: str, selector: str) -> Key:
     return Key(selector, name, "broken" if not bits else "weak" if ED25519_BITS < bits < LEAST_BITS else "", bits)
 
 
+def seen(ask: Records, domain: str, selector: str, record: str) -> str:
+    """Is this record there? published | missing | wrong: another key, or more than one. Raises Unanswered."""
+    there = [tags for text in ask.txt(key_name(selector, domain)) if "p" in (tags := _tags(text))]
+    if not there:
+        return "missing"
+    wanted = {"v": "DKIM1", "k": "rsa"} | _tags(record)
+    found = {"v": "DKIM1", "k": "rsa"} | there[0]
+    return "published" if len(there) == 1 and wanted.items() <= found.items() else "wrong"
+
+
 def _tags(text: str) -> dict[str, str]:
     pairs = (part.partition("=") for part in text.split(";"))
     return {name.strip().lower(): "".join(value.split()) for name, _, value in pairs}

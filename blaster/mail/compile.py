@@ -4,10 +4,10 @@ email.message costs about 2 ms a mail, a skeleton with slots about 10 µs: the l
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from blaster.mail import footer, headers, list_headers, unsubscribe
+from blaster.mail import dkim, footer, headers, list_headers, unsubscribe
 from blaster.mail.attachments import Attachment
 from blaster.mail.merge import Fields, Merge, MergeError, compile_text
 from blaster.mail.parts import Parts
@@ -63,7 +63,9 @@ def message_id(row_id: int, campaign_id: int, domain: str, message_key: bytes) -
 
 
 class Skeleton:
-    """A compiled campaign. Threads may share it."""
+    """A compiled campaign. Threads may share it. `signers`: by domain of the From address, may be set at any time."""
+
+    signers: Mapping[str, Sequence[dkim.Signer]] = {}
 
     def __init__(self, content: Content, message_key: bytes, public_url: str, extra_headers: tuple):
         self._content = content
@@ -116,7 +118,8 @@ class Skeleton:
             head += header(fields)
         pieces = [head.encode()]
         self._parts.add_to(pieces, fields)
-        return b"".join(pieces)
+        message = b"".join(pieces)
+        return dkim.header(self.signers, domain.lower(), message) + message if self.signers else message
 
     def _add_extra(self, name: str, value: Merge) -> None:
         header = _header(name, value, encode_long=False)

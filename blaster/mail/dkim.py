@@ -1,16 +1,16 @@
-"""Signs messages with the key of the sender's domain: RFC 6376 with the keys of RFC 8301 (RSA) and 8463 (Ed25519)."""
+"""Signs messages with keys of the sender's domain: RFC 6376 with the keys of RFC 8301 (RSA) and 8463 (Ed25519)."""
 
 import base64
 import hashlib
 import re
+from collections.abc import Mapping, Sequence
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ed25519, padding
 
+from blaster.mail import dkim_keys
 from blaster.mail.idn import ascii_domain
 
-SMALLEST_KEY = 1024  # bits, RFC 8301 section 3.2; new ones should have 2048
 SIGNED = frozenset(
     b"from to subject date message-id reply-to mime-version content-type content-transfer-encoding "
     b"list-id list-unsubscribe list-unsubscribe-post precedence feedback-id".split()
@@ -45,17 +45,22 @@ class Signer:
         return start + b"\r\n ".join(signature[i : i + _LINE] for i in range(0, len(signature), _LINE)) + b"\r\n"
 
 
+def header(signers: Mapping[str, Sequence[Signer]], domain: str, message: bytes) -> bytes:
+    """The signatures for a mail from this domain, by its keys or those of the nearest domain above it: both are aligned
+    with it (RFC 9989). Empty without any."""
+    while domain:
+        if domain in signers:
+            return b"".join(signer.sign(message) for signer in signers[domain])
+        domain = domain.partition(".")[2]
+    return b""
+
+
 def _key(pem: str):
-    try:
-        key = serialization.load_pem_private_key(pem.encode(), password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise ValueError("this is no private key in PEM form without a password") from None
+    key = dkim_keys.load(pem)
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return "ed25519-sha256", lambda data: key.sign(hashlib.sha256(data).digest())
-    if isinstance(key, rsa.RSAPrivateKey) and key.key_size >= SMALLEST_KEY:
-        scheme, algorithm = padding.PKCS1v15(), hashes.SHA256()
-        return "rsa-sha256", lambda data: key.sign(data, scheme, algorithm)
-    raise ValueError(f"the key is neither Ed25519 nor RSA with {SMALLEST_KEY} bits or more")
+    scheme, algorithm = padding.PKCS1v15(), hashes.SHA256()
+    return "rsa-sha256", lambda data: key.sign(data, scheme, algorithm)
 
 
 def _headers(head: bytes) -> dict[bytes, bytes]:

@@ -37,6 +37,7 @@ from blaster.web import (
     schedule,
     security,
     servers,
+    signing,
     suppressions,
     test_mail,
     trial,
@@ -71,7 +72,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.register(app)
     pages = (auth, dashboard, campaigns, review, preview, progress, decisions)
     pages += (ledger, list_settings, people)
-    pages += (recipients, imports, servers, accounts, consent, domains, trial, admin)
+    pages += (recipients, imports, servers, accounts, consent, domains, signing, trial, admin)
     pages += (schedule, planner, settings_page)
     pages += (mail_templates, attachments, test_mail)
     pages += (unsubscribe, suppressions, complaints)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from wtforms import DateField, HiddenField, PasswordField, SelectField, StringField
+from wtforms import DateField, HiddenField, PasswordField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
@@ -21,6 +21,13 @@ _SIGN_INS = {
     "google": "Sign in with Google",
     "microsoft": "Sign in with Microsoft",
     "password": "Login and password",
+}
+
+
+_KEYS = {
+    "rsa": "A new one: RSA, 2,048 bits",
+    "ed25519": "A new one: Ed25519",
+    "own": "My own, pasted below",
 }
 
 
@@ -70,6 +77,15 @@ class AccountForm(Form):
     def offer(self, *sign_ins: str) -> None:
         """Let the user choose between these: password, google, microsoft."""
         self.auth.choices = [(kind, words) for kind, words in _SIGN_INS.items() if kind in sign_ins]
+
+
+class SigningKeyForm(Form):
+    """Fields of `signing.add_key`; a key that is stored never comes back to a page."""
+
+    domain = SelectField("Domain", choices=[], validate_choice=False)
+    selector = StringField("Selector", default="blaster")
+    kind = SelectField("Key", choices=[SelectChoice(*key) for key in _KEYS.items()], default="rsa")
+    pem = TextAreaField("Private key")
 
 
 def of_account(account: SmtpAccount) -> dict:

@@ -6,7 +6,7 @@ from flask import Blueprint, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from blaster import attachments, campaigns, db, drafts, servers, users
+from blaster import attachments, campaigns, db, drafts, servers, signing, users
 from blaster.errors import Conflict
 from blaster.mail import merge, single
 from blaster.mail.attachments import Attachment
@@ -73,6 +73,7 @@ def _mail(form, campaign_id: int, account: SmtpAccount, to: str) -> Mail:
         message_key=settings.secret_key.encode(),
         public_url=settings.public_url,
     )
+    skeleton.signers = signing.signers([current_user.id]).get(current_user.id, {})
     values, now = looks.fields(looks.viewer(form.list_id.data or None)), db.now(db.crm_db)
     # Its number is the instant (`unsubscribe.TESTS`): each test has a Message-ID of its own.
     data = skeleton.render(row_id=now, email=to, fields=values, from_address=account.email, now=now)

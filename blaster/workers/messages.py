@@ -2,7 +2,7 @@
 
 import threading
 
-from blaster import db, senders
+from blaster import db, senders, signing
 from blaster.db import crm_db
 from blaster.mail.attachments import Attachment
 from blaster.mail.compile import Content, Skeleton, compile_message
@@ -12,18 +12,22 @@ from blaster.models.crm_db import CampaignContent
 
 
 class Messages:
-    """Compiles each campaign once per process; the content is frozen, so nothing is ever stale."""
+    """Compiles each campaign once per process; the content is frozen, so only the keys that sign it may change."""
 
     def __init__(self, message_key: bytes, public_url: str):
         self._key, self._public_url = message_key, public_url
         self._skeletons: dict[int, Skeleton] = {}
+        self._owners: dict[int, int] = {}
         self._lock = threading.Lock()
 
     def load(self, campaign_id: int) -> None:
         """Make `get` ready for this campaign; reads the database."""
         with self._lock:
             if campaign_id not in self._skeletons:
-                self._skeletons[campaign_id] = self._compile(_content(campaign_id))
+                content = _content(campaign_id)
+                skeleton, user_id = self._compile(content), content.user_id
+                skeleton.signers = signing.signers([user_id]).get(user_id, {})
+                self._skeletons[campaign_id], self._owners[campaign_id] = skeleton, user_id
 
     def _compile(self, content: Content) -> Skeleton:
         if content.postal_address and not self._public_url:
@@ -40,10 +44,13 @@ class Messages:
         return senders.domain_of(self._skeletons[campaign_id].sender(""))
 
     def keep(self, campaign_ids: set[int]) -> None:
-        """Forget all others."""
+        """Forget all others, and sign these with the keys that their owners have now."""
         with self._lock:
             for campaign_id in set(self._skeletons) - campaign_ids:
-                del self._skeletons[campaign_id]
+                del self._skeletons[campaign_id], self._owners[campaign_id]
+            signers = signing.signers(set(self._owners.values())) if self._owners else {}
+            for campaign_id, skeleton in self._skeletons.items():
+                skeleton.signers = signers.get(self._owners[campaign_id], {})
 
 
 def _content(campaign_id: int) -> Content:
