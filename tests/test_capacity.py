@@ -1,9 +1,17 @@
+from datetime import UTC, datetime
+
 import pytest
 
-from blaster import campaigns, capacity, db, recipients, servers
-from blaster.models.campaign_db import CampaignStatus, User
-from blaster.models.crm_db import SmtpAccount
+from blaster import campaigns, capacity, db, recipients, servers, windows
+from blaster.capacity import demand
+from blaster.capacity.demand import Balance, hours_to_clear
+from blaster.capacity.supply import Left
+from blaster.models.campaign_db import Campaign, CampaignStatus, User
+from blaster.models.crm_db import SmtpAccount, SmtpHealth
+from blaster.models.minutes import CampaignMinute
 from blaster.queue import control, leases, quota, tally
+from blaster.rehearsal import Account, simulate
+from blaster.rehearsal import Campaign as Planned
 from tests.queue_data import running_campaign
 
 ALICE, BOB, CHARLIE = 1, 2, 3
@@ -118,8 +126,8 @@ def test_what_is_left_agrees_with_the_budgets(alice_and_bob):
     servers.set_account_active(ALICE, _account(ALICE, server.id, daily_limit=9, hourly_limit=9).id, False)
     found = capacity.monitoring()
     budgets = [budget for account_id, budget in quota.budgets(ALICE, now=found.now).items() if account_id in open_ids]
-    assert found.hour_left == sum(budget.left for budget in budgets)
-    assert found.day_left == sum(budget.day_left for budget in budgets)
+    assert found.left.now == sum(budget.left for budget in budgets)
+    assert found.left.day_left == sum(budget.day_left for budget in budgets)
 
 
 def test_leases_that_are_alive_are_shown(databases):
@@ -163,3 +171,135 @@ def test_nothing_of_the_mail_is_shown(alice_and_bob):
     shown = repr(capacity.monitoring()).lower()
     for secret in ("canary", "@", "spring", "smtp.example.com"):
         assert secret not in shown
+
+
+def test_the_next_hour_and_day_agree_with_the_rules_of_the_queue(alice_and_bob):
+    """What the simulation of the claims, which a test of its own compares with real ones, would send."""
+    server = _server(ALICE)
+    with db.session(db.crm_db):
+        now = db.now(db.crm_db)
+    accounts = []
+    for taken in ({}, {0: 50}, {quota.HOUR // 2: 30}, {2 * quota.HOUR: 480, 0: 5}, {quota.DAY - quota.HOUR // 2: 495}):
+        account = _account(ALICE, server.id, daily_limit=500, hourly_limit=50)
+        usage = tuple((quota.bucket_of(now - ago), mails) for ago, mails in taken.items())
+        with db.session(db.crm_db):
+            quota.charge([(account.id, *used) for used in usage])
+        accounts.append(Account(50, 500, usage=usage, rate=1_000))
+    left = capacity.monitoring().left
+    run = simulate(accounts, [Planned(1, 100_000)], now)
+    sent = {hours: _sent_within(accounts, now, hours) for hours in (1, 24)}
+    assert run.finish[1]
+    assert left.hour == pytest.approx(sent[1], abs=10)
+    assert left.day == pytest.approx(sent[24], rel=0.05)
+
+
+def _sent_within(accounts, now, hours):
+    """The largest campaign that is finished by then."""
+    low, high = 0, 10_000
+    while low < high:
+        mails = (low + high + 1) // 2
+        finish = simulate(accounts, [Planned(1, mails)], now).finish[1]
+        low, high = (mails, high) if finish <= now + hours * quota.HOUR else (low, mails - 1)
+    return low
+
+
+@pytest.mark.parametrize(
+    ("mails", "left", "hours"),
+    [
+        (0, Left(), 0),
+        (10, Left(), None),
+        (10, Left(0, 0, 0, 0, 50, 0), None),
+        (50, Left(50, 50, 500, 500, 50, 500), 1),
+        (100, Left(0, 50, 500, 500, 50, 500), 2),
+        (500, Left(50, 50, 500, 500, 50, 500), 10),
+        (1_000, Left(50, 50, 500, 500, 50, 500), 48),
+        (1_500, Left(0, 0, 250, 0, 50, 500), 24 * 3.5),
+    ],
+)
+def test_hours_to_clear(mails, left, hours):
+    assert hours_to_clear(mails, left) == hours
+
+
+@pytest.mark.parametrize(
+    ("mails", "left", "state"),
+    [
+        (10, Left(), "starves"),
+        (10, Left(now=0, hour=5, day=100, hour_limit=5, day_limit=100), "waits"),
+        (200, Left(now=5, hour=5, day=100, hour_limit=5, day_limit=100), "behind"),
+        (100, Left(now=5, hour=5, day=100, hour_limit=5, day_limit=100), "flows"),
+        (0, Left(), "flows"),
+    ],
+)
+def test_a_user_starves_waits_or_flows(mails, left, state):
+    assert Balance(ALICE, "", 1, mails, left).state == state
+
+
+def test_demand_stands_against_the_supply_of_each_user(alice_and_bob):
+    for user_id, pending in ((ALICE, 600), (ALICE, 30), (BOB, 8_000)):
+        _campaign(user_id, "running", 9_000, 0, pending)
+    _account(ALICE, _server(ALICE).id, daily_limit=1_000, hourly_limit=100)
+    found = capacity.monitoring()
+    rows = [(row.name, row.campaigns, row.mails, row.left.now, row.state) for row in found.balances]
+    assert rows == [("Bob", 1, 8_000, 0, "starves"), ("Alice", 2, 630, 100, "flows")]
+    assert (found.total.mails, found.total.left.now, found.total.clears_in) == (8_630, 100, None)
+    assert found.balances[1].clears_in == pytest.approx(6.3)
+
+
+def test_accounts_in_trouble_are_no_supply(alice_and_bob):
+    server = _server(ALICE)
+    states = (("ok", 0), ("cooling", 30), ("cooling", 90), ("attention", 0))
+    for state, minutes in states:
+        account = _account(ALICE, server.id, daily_limit=500, hourly_limit=50)
+        with db.session(db.crm_db):
+            until = db.now(db.crm_db) + minutes * 60_000
+            values = {"smtp_server_id": server.id, "smtp_account_id": account.id, "user_id": ALICE}
+            SmtpHealth.create(**values, state=state, until=until)
+    left = capacity.monitoring().left
+    assert (left.now, left.hour, left.day) == (50, 100, 1_500)
+
+
+def test_campaigns_that_stand_still_are_named_with_the_reason(alice_and_bob):
+    with db.session(db.campaign_db):
+        now = db.now(db.campaign_db)
+    for user_id in (ALICE, ALICE, BOB):
+        _campaign(user_id, "running", 10, 0, 10)
+    _account(ALICE, _server(ALICE).id, daily_limit=500, hourly_limit=50)
+    with db.session(db.campaign_db):
+        CampaignStatus.update(started_at=now - 3_600_000, snapshot_at=now).execute()
+        lively, *still = [row.campaign_id for row in CampaignStatus.select().order_by(CampaignStatus.campaign_id)]
+        CampaignMinute.create(campaign_id=lively, minute=now - 60_000, sent=5)
+        Campaign.update(send_windows=_another_day(now)).where(Campaign.campaign_id == still[0]).execute()
+    assert {row.why for row in capacity.monitoring().stalled} == {demand.NO_WORKER}
+    leases.take("worker:one", "host-1:77", 60_000)
+    found = capacity.monitoring()
+    assert [(row.campaign_id, row.why) for row in found.stalled] == [
+        (still[0], demand.HOURS),
+        (still[1], demand.NO_ACCOUNT),
+    ]
+    assert found.oldest == now - 3_600_000
+    assert found.hosts == [("host-1", 1, 0)]
+
+
+def _another_day(now):
+    today = datetime.fromtimestamp(now / 1000, UTC).weekday()
+    return windows.store(windows.Windows("UTC", ((today + 3) % 7,), 8 * 60, 9 * 60))
+
+
+def test_databases_tell_their_size_and_connections(databases, engine):
+    for store in capacity.monitoring().stores:
+        assert store.size > 50_000
+        if engine == "mysql":
+            assert store.engine in ("MariaDB", "MySQL")
+            assert 1 <= store.used <= store.most_used <= store.connections
+        else:
+            assert (store.engine, store.used, store.connections) == ("SQLite", 0, 0)
+
+
+def test_counters_that_are_not_renewed_are_behind(alice_and_bob):
+    _campaign(ALICE, "running", 10, 0, 10)
+    for ago, is_late in ((5_000, False), (90_000, True)):
+        with db.session(db.campaign_db):
+            CampaignStatus.update(snapshot_at=db.now(db.campaign_db) - ago).execute()
+        found = capacity.monitoring()
+        assert found.lag >= ago
+        assert found.is_late == is_late

@@ -57,7 +57,7 @@ def test_it_shows_workers_and_their_leases(admin, alice):
         leases.take(name, "mail1:4711", 30_000)
     leases.take("worker:mail2:12", "mail2:12", 30_000)
     text = text_of(admin.get("/admin/capacity").text)
-    assert "Worker processes 2 alive" in text
+    assert "Worker processes 2 on 2 hosts" in text
     assert "server:7 mail1:4711 in" in text
     assert "No worker is running" not in text
     assert "More is waiting than the accounts may send" in text
@@ -93,3 +93,36 @@ def test_users_do_not_see_it(app, alice):
     assert "for administrators" in alice.get("/admin/capacity").text
     assert "/admin/" not in alice.get("/").text
     assert Visitor(app).get("/admin/capacity").status_code == 303
+
+
+def test_the_balance_says_who_starves(admin, alice, bob):
+    run_campaign(alice.user_id)
+    run_campaign(bob.user_id, pending=1_000, sent=0)
+    add_account(alice.user_id)
+    text = text_of(admin.get("/admin/capacity").text)
+    assert f"Bob user {bob.user_id} Starves 1,000 0 0 0 never as it is" in text
+    assert f"Alice user {alice.user_id} Flows 60 50 50 500 in about 1 h 12 min" in text
+    assert "All together 1,060 50 50 500 never as it is" in text
+    assert "Server 1 people, lists, counters" in text
+
+
+def test_a_user_with_many_campaigns_is_warned_of(admin, alice):
+    for _ in range(5):
+        run_campaign(alice.user_id)
+    assert "Alice runs 5 campaigns at once." in admin.get("/admin/capacity").text
+
+
+def test_the_planner_answers_by_its_address(admin):
+    text = text_of(admin.get("/admin/capacity/plan").text)
+    assert "1,000,000 mails a day" in text
+    assert "Worker processes 1,400 mails a second each, and two at least, so that one may die 2 100" in text
+    text = text_of(admin.get("/admin/capacity/plan?users=500&accounts=1").text)
+    assert "the queue grows" in text
+    assert "sql/partitioning.sql" in text
+
+
+def test_the_planner_refuses_what_is_no_number(admin):
+    answer = admin.get("/admin/capacity/plan?users=0&mails=many")
+    assert answer.status_code == 422
+    assert "Enter a whole number from 1 to 100,000." in answer.text
+    assert "mails a day" not in answer.text

@@ -12,7 +12,7 @@ from blaster.errors import Invalid
 from blaster.forecast import Plan
 from blaster.rehearsal import Account, Campaign
 from blaster.web import outlook
-from blaster.web.forms import NumberField, refuse
+from blaster.web.forms import NumberField, refuse, whole_number
 from blaster.web.schedule import OFFICE, HoursForm
 
 bp = Blueprint("planner", __name__, url_prefix="/planner")
@@ -58,7 +58,7 @@ def _usual() -> dict[str, str]:
 
 def _plan(form: PlannerForm) -> Plan:
     errors: dict[str, str] = {}
-    of = {name: _whole(form[name].data, name, highest, errors) for name, highest in HIGHEST.items()}
+    of = {name: whole_number(form[name].data, name, highest, errors) for name, highest in HIGHEST.items()}
     hours = None
     try:
         if form.days.data:
@@ -69,10 +69,3 @@ def _plan(form: PlannerForm) -> Plan:
         raise Invalid(errors)
     account = Account(of["hourly"], of["daily"], rate=of["speed"], windows=hours)
     return forecast.plan([account] * of["accounts"], [Campaign(_TARGET, of["mails"])], outlook.now(), _TARGET)
-
-
-def _whole(text: str, name: str, highest: int, errors: dict[str, str]) -> int:
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
-    if not 1 <= number <= highest:
-        errors[name] = f"Enter a whole number from 1 to {highest:,}."
-    return number

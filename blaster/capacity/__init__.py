@@ -1,17 +1,21 @@
 """What the admin sees: demand against supply, who works, how much is queued. No address and no content of anybody."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from peewee import Case, fn
 
-from blaster import db, warmup
+from blaster import db
+from blaster.capacity import demand, house
+from blaster.capacity.demand import Balance, Stalled
+from blaster.capacity.house import Store
+from blaster.capacity.supply import Left, left_by_user
 from blaster.db import campaign_db, crm_db
 from blaster.models.campaign_db import Campaign, CampaignStatus, User
-from blaster.models.crm_db import CampaignControl, CampaignTally, Lease, SmtpAccount, SmtpServer, SmtpUsage
+from blaster.models.crm_db import CampaignControl, CampaignTally, Lease, SmtpAccount
 
 STATES = ("pending", "active", "sent", "failed", "unknown", "suppressed", "cancelled")
-_HOUR, _DAY = 60 * 60_000, 24 * 60 * 60_000
-_BUCKET = 5 * 60_000  # a bucket counts while any part of it lies in the window, as in queue.quota
+LATE = 30_000  # ms; counters that workers have not renewed for so long are behind
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class UserLoad:
 
 @dataclass(frozen=True)
 class UserAccounts:
-    """The guide's "SMTP account availability", with what those that are switched on may still send."""
+    """The guide's "SMTP account availability", with what those that can be used may still send."""
 
     user_id: int
     name: str
@@ -46,8 +50,7 @@ class UserAccounts:
     active_accounts: int
     emails_sent_today: int
     avg_daily_limit: int
-    hour_left: int
-    day_left: int
+    left: Left
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,19 @@ class Held:
     owner: str
     expires_at: int
 
+    @property
+    def host(self) -> str:
+        """Where its owner runs."""
+        return self.owner.partition(":")[0]
+
 
 @dataclass(frozen=True)
 class Monitoring:
-    """`queue`: mails by state, over all campaigns that still have some to send; `now`: Server 2's clock, ms."""
+    """`queue`: mails by state, over all campaigns that still have some to send; `now`: Server 2's clock, ms.
+
+    `balances`: who has something to send, the worst off first; `oldest`: when the campaign began that waits longest;
+    `lag`: ms by which the counters of a running campaign are behind; `stores`: Server 1 and Server 2.
+    """
 
     now: int
     load: Load
@@ -70,6 +82,11 @@ class Monitoring:
     accounts: list[UserAccounts]
     leases: list[Held]
     queue: dict[str, int]
+    balances: list[Balance]
+    stalled: list[Stalled]
+    oldest: int
+    lag: int
+    stores: tuple[Store, Store]
 
     @property
     def workers(self) -> list[Held]:
@@ -77,25 +94,51 @@ class Monitoring:
         return [held for held in self.leases if held.kind == "worker"]
 
     @property
-    def hour_left(self) -> int:
-        """Mails that all accounts together may send at this moment."""
-        return sum(line.hour_left for line in self.accounts)
+    def hosts(self) -> list[tuple[str, int, int]]:
+        """Host, worker processes, SMTP servers that they hold; by name."""
+        processes, servers = (
+            Counter(held.host for held in self.leases if held.kind == kind) for kind in ("worker", "server")
+        )
+        return [(host, processes[host], servers[host]) for host in sorted({*processes, *servers})]
 
     @property
-    def day_left(self) -> int:
-        """The same, were there no hourly limits."""
-        return sum(line.day_left for line in self.accounts)
+    def left(self) -> Left:
+        """What all accounts together may send."""
+        return sum((line.left for line in self.accounts), Left())
+
+    @property
+    def total(self) -> Balance:
+        """All users together."""
+        return demand.total(self.balances, self.left)
+
+    @property
+    def is_late(self) -> bool:
+        """The counters on people's screens are behind."""
+        return self.lag > LATE
 
 
 def monitoring() -> Monitoring:
     """Everything at once; the two databases are read one after the other."""
     with db.session(campaign_db):
         names = dict(User.select(User.id, User.name).tuples())
-        users = _users(names)
-        load = _load()
+        users, load, waiting = _users(names), _load(), demand.waiting()
+        first = house.look(campaign_db)
     with db.session(crm_db):
         now = db.now(crm_db)
-        return Monitoring(now, load, users, _accounts(names, now), _leases(now), _queue())
+        leases, left = _leases(now), left_by_user(now)
+        return Monitoring(
+            now=now,
+            load=load,
+            users=users,
+            accounts=_accounts(names, left),
+            leases=leases,
+            queue=_queue(),
+            balances=demand.balances(waiting, left, names),
+            stalled=demand.stalled(waiting, left, names, now, any(held.kind == "worker" for held in leases)),
+            oldest=min((each.started_at for each in waiting if each.mails), default=0),
+            lag=max((now - each.snapshot_at for each in waiting if each.snapshot_at), default=0),
+            stores=(first, house.look(crm_db)),
+        )
 
 
 def _running(*columns):
@@ -131,7 +174,7 @@ def _users(names: dict[int, str]) -> list[UserLoad]:
     return sorted(rows, key=lambda row: row.total_emails, reverse=True)
 
 
-def _accounts(names: dict[int, str], now: int) -> list[UserAccounts]:
+def _accounts(names: dict[int, str], left: dict[int, Left]) -> list[UserAccounts]:
     active = Case(None, [(SmtpAccount.is_active, 1)], 0)
     query = SmtpAccount.select(
         SmtpAccount.user_id,
@@ -140,29 +183,11 @@ def _accounts(names: dict[int, str], now: int) -> list[UserAccounts]:
         fn.SUM(SmtpAccount.sent_today),
         fn.AVG(SmtpAccount.daily_limit),
     ).group_by(SmtpAccount.user_id)
-    left = _left(now)
     rows = [
-        UserAccounts(user_id, names.get(user_id, ""), *_whole(row), *left.get(user_id, (0, 0)))
+        UserAccounts(user_id, names.get(user_id, ""), *_whole(row), left.get(user_id, Left()))
         for user_id, *row in query.tuples()
     ]
     return sorted(rows, key=lambda row: row.emails_sent_today, reverse=True)
-
-
-def _left(now: int) -> dict[int, tuple[int, int]]:
-    """What the accounts of a user that are switched on may still send, by the hourly and by the daily limits."""
-    in_hour = Case(None, [(SmtpUsage.bucket > now - _HOUR - _BUCKET, SmtpUsage.taken)], 0)
-    used = SmtpUsage.select(SmtpUsage.smtp_account_id, fn.SUM(in_hour), fn.SUM(SmtpUsage.taken))
-    used = used.where(SmtpUsage.bucket > now - _DAY - _BUCKET).group_by(SmtpUsage.smtp_account_id)
-    taken = {account_id: _whole(row) for account_id, *row in used.tuples()}
-    found: dict[int, tuple[int, int]] = {}
-    same = SmtpServer.id == SmtpAccount.smtp_server_id
-    for account in SmtpAccount.select().join(SmtpServer, on=same).where(SmtpAccount.is_active & SmtpServer.is_active):
-        hour, day = taken.get(account.id, (0, 0))
-        day_left = max(0, warmup.daily_limit(account, now) - day)
-        hour_left = min(day_left, max(0, account.hourly_limit - hour))
-        sums = found.get(account.user_id, (0, 0))
-        found[account.user_id] = (sums[0] + hour_left, sums[1] + day_left)
-    return found
 
 
 def _leases(now: int) -> list[Held]:

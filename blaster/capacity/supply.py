@@ -1,0 +1,80 @@
+"""What the accounts of each user may still send: now, in the next hour, in the next 24 hours."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from peewee import Case, fn
+
+from blaster import warmup
+from blaster.models.crm_db import SmtpAccount, SmtpHealth, SmtpServer, SmtpUsage
+
+HOUR, DAY = 60 * 60_000, 24 * 60 * 60_000
+BUCKET = 5 * 60_000  # a bucket counts while any part of it lies in the window, as in queue.quota
+_NEVER = 2**62
+_HOURS = (0, 3, 6, 9, 12, 15, 18, 20, 22, 24)  # from now; where what comes back within the day is looked at
+
+
+@dataclass(frozen=True)
+class Left:
+    """Mails that accounts may send: at this moment, within an hour and within 24 hours from now (what was sent before
+    stops to count meanwhile). Limits: of those that can be used. `day_left`: now, were there no hourly limits."""
+
+    now: int = 0
+    hour: int = 0
+    day: int = 0
+    day_left: int = 0
+    hour_limit: int = 0
+    day_limit: int = 0
+
+    def __add__(self, other: "Left") -> "Left":
+        return Left(*(mine + its for mine, its in zip(vars(self).values(), vars(other).values(), strict=True)))
+
+
+def left_by_user(now: int) -> dict[int, Left]:
+    """By user, of the accounts that are switched on and need nobody's attention; one that rests counts from when it
+    goes on."""
+    taken, rests, nothing = _taken(now), _rests(), [0] * (3 + len(_HOURS))
+    found: dict[int, Left] = defaultdict(Left)
+    same = SmtpServer.id == SmtpAccount.smtp_server_id
+    for account in SmtpAccount.select().join(SmtpServer, on=same).where(SmtpAccount.is_active & SmtpServer.is_active):
+        rest = max(rests.get((account.smtp_server_id, of), 0) for of in (0, account.id))
+        found[account.user_id] += _left(account, taken.get(account.id, nothing), rest, now)
+    return dict(found)
+
+
+def _left(account: SmtpAccount, taken: list[int], rest: int, now: int) -> Left:
+    in_hour, newest, soon, *stays = taken
+    hourly, daily = account.hourly_limit, warmup.daily_limit(account, now)
+    if rest >= now + DAY:
+        return Left()
+    # Until each of these hours the day's limit leaves so many, and afterwards the hour's limit does.
+    by_then = (daily - counts + hourly * (24 - hours) for hours, counts in zip(_HOURS, stays, strict=True))
+    day_left = max(0, daily - stays[0])
+    return Left(
+        now=0 if rest > now else min(day_left, max(0, hourly - in_hour)),
+        hour=0 if rest > now + HOUR else max(0, min(hourly - newest, daily - soon)),
+        day=max(0, min(*by_then)),
+        day_left=0 if rest > now else day_left,
+        hour_limit=hourly,
+        day_limit=daily,
+    )
+
+
+def _taken(now: int) -> dict[int, list[int]]:
+    """By account what counts in the hour now and an hour from now; in the day an hour from now, and at _HOURS."""
+
+    def since(start: int):
+        return fn.SUM(Case(None, [(SmtpUsage.bucket + BUCKET > start, SmtpUsage.taken)], 0))
+
+    starts = (now - HOUR, now, now + HOUR - DAY, *(now - DAY + hours * HOUR for hours in _HOURS))
+    query = SmtpUsage.select(SmtpUsage.smtp_account_id, *map(since, starts))
+    rows = query.where(SmtpUsage.bucket > now - DAY - BUCKET).group_by(SmtpUsage.smtp_account_id).tuples()
+    return {account_id: [int(number or 0) for number in row] for account_id, *row in rows}
+
+
+def _rests() -> dict[tuple[int, int], int]:
+    """Until when a server (account 0) or an account rests."""
+    rows = SmtpHealth.select().where(SmtpHealth.state != "ok")
+    return {
+        (row.smtp_server_id, row.smtp_account_id): _NEVER if row.state == "attention" else row.until for row in rows
+    }
