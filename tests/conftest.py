@@ -1,8 +1,10 @@
 """Every database test runs on SQLite and on MariaDB: ask for `databases`. Alice owns, Bob is another user."""
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlparse
 
 import pymysql
@@ -55,10 +57,30 @@ def create_schemas(mysql_url: str) -> tuple[str, str]:
 
 @pytest.fixture(scope="session")
 def mysql_environment(mysql_url, tmp_path_factory) -> dict[str, str]:
-    env = environment(tmp_path_factory.mktemp("mysql"), *create_schemas(mysql_url))
+    """Two databases with their tables, for all tests of this process: each test empties them."""
+    return _migrated(environment(tmp_path_factory.mktemp("mysql"), *create_schemas(mysql_url)))
+
+
+@pytest.fixture(scope="session")
+def sqlite_files(tmp_path_factory) -> list[Path]:
+    """Two files with their tables: each test copies them."""
+    folder = tmp_path_factory.mktemp("sqlite")
+    _migrated(environment(folder))
+    return list(folder.glob("*.db"))
+
+
+def _migrated(env: dict[str, str]) -> dict[str, str]:
     boot.boot(config.load(env))
     schema.migrate()
+    _close()
     return env
+
+
+def _close() -> None:
+    for database in (db.campaign_db, db.crm_db):
+        database.close()
+        if hasattr(database.obj, "close_all"):
+            database.obj.close_all()
 
 
 @pytest.fixture(params=["sqlite", "mysql"])
@@ -69,18 +91,25 @@ def engine(request) -> str:
 @pytest.fixture
 def databases(engine, request, tmp_path) -> Iterator[dict[str, str]]:
     """Both databases, empty and connected, on the engine of this run; yields the environment for other processes."""
-    env = request.getfixturevalue("mysql_environment") if engine == "mysql" else environment(tmp_path)
+    if engine == "mysql":
+        env = request.getfixturevalue("mysql_environment")
+    else:
+        env = environment(tmp_path)
+        for file in request.getfixturevalue("sqlite_files"):
+            shutil.copy(file, tmp_path)
     boot.boot(config.load(env))
-    schema.migrate()
     yield env
+    if engine == "mysql":
+        _empty()
+    _close()
+
+
+def _empty() -> None:
     for database in (db.campaign_db, db.crm_db):
         with database.connection_context():
-            if engine == "mysql":
-                for table in set(database.get_tables()) - {"schema_migration_campaign", "schema_migration_crm"}:
+            for table in database.get_tables():
+                if not table.startswith("schema_migration"):
                     database.execute_sql(f"DELETE FROM {table}")
-        database.close()
-        if hasattr(database.obj, "close_all"):
-            database.obj.close_all()
 
 
 @pytest.fixture

@@ -168,19 +168,23 @@ def test_no_intent_follows_a_pause_that_returned(databases):
     running_campaign(mails=400)
     hold = leases.take("server:1", "host:1", MINUTE)
     rows, _ = queue_data.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 400)
-    shares = [rows[i::4] for i in range(4)]
+    paused = threading.Event()
 
     def send(share):
         with db.session(crm_db):
-            for row in share:
+            for row in share[:-10]:
+                claims.intend([row])
+            paused.wait()
+            for row in share[-10:]:
                 claims.intend([row])
 
-    threads = [threading.Thread(target=send, args=(share,)) for share in shares]
+    threads = [threading.Thread(target=send, args=(rows[i::4],)) for i in range(4)]
     [t.start() for t in threads]
     while statuses().get("sending", 0) < 20:
         pass
     control.pause(ALICE, 7)
     at_the_pause = statuses()
+    paused.set()
     [t.join() for t in threads]
     assert statuses() == at_the_pause
     assert at_the_pause["claimed"] > 0
