@@ -15,6 +15,7 @@ from blaster.web import (
     bounces,
     breakdown,
     campaigns,
+    comparison,
     complaints,
     consent,
     dashboard,
@@ -76,7 +77,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     pages += (schedule, planner, settings_page)
     pages += (mail_templates, attachments, test_mail)
     pages += (unsubscribe, suppressions, complaints)
-    pages += (mailboxes, bounces, breakdown)
+    pages += (mailboxes, bounces, breakdown, comparison)
     for module in pages:
         app.register_blueprint(module.bp)
     app.extensions["csrf"].exempt(unsubscribe.bp)
