@@ -16,6 +16,11 @@ from blaster.config import Settings
 TIMEOUT = 10  # seconds for connecting and for each answer of a provider
 # What a provider says when only its user can mend it (RFC 6749 section 5.2, OpenID Connect section 3.1.2.6).
 _ENDED = {"invalid_grant", "interaction_required", "consent_required", "login_required", "access_denied"}
+_MICROSOFT = {
+    "smtp": "https://outlook.office.com/SMTP.Send https://outlook.office.com/IMAP.AccessAsUser.All",
+    "imap": "https://outlook.office.com/IMAP.AccessAsUser.All",
+    "pop3": "https://outlook.office.com/POP.AccessAsUser.All",
+}
 _NAMES = {"google": "Google", "microsoft": "Microsoft"}
 
 
@@ -53,8 +58,9 @@ class Tokens:
     lifetime: int
 
 
-def provider(settings: Settings, key: str) -> Provider | None:
-    """`google` or `microsoft`; None where this installation is not registered there."""
+def provider(settings: Settings, key: str, protocol: str = "smtp") -> Provider | None:
+    """`google` or `microsoft`, to be asked for what smtp, imap or pop3 needs; None where this installation is not
+    registered there."""
     if key == "google" and settings.google_client_id:
         return Provider(
             key,
@@ -72,7 +78,7 @@ def provider(settings: Settings, key: str) -> Provider | None:
             key,
             f"{authority}/oauth2/v2.0/authorize",
             f"{authority}/oauth2/v2.0/token",
-            "https://outlook.office.com/SMTP.Send https://outlook.office.com/IMAP.AccessAsUser.All offline_access",
+            f"{_MICROSOFT[protocol]} offline_access",
             settings.microsoft_client_id,
             settings.microsoft_client_secret,
         )

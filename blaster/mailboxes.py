@@ -7,7 +7,9 @@ from blaster.db import crm_db
 from blaster.errors import Invalid, NotFound
 from blaster.mail.mailbox import KINDS, PORTS
 from blaster.models.bounces import Mailbox, MailboxMail
+from blaster.models.providers import MailboxToken
 
+SIGN_INS = ("password", "google", "microsoft")
 ENCRYPTIONS = ("none", "starttls", "tls")
 REMEMBERED = 50_000  # unique ids of a POP3 mailbox; one with more mails should let them be deleted
 
@@ -32,12 +34,11 @@ def _mine(user_id: int, mailbox_id: int):
 
 
 def add_mailbox(user_id: int, *, password: str, **fields) -> Mailbox:
-    """Fields: kind, host, port (empty: the usual one), encryption, login, folder='INBOX', deletes=False.
-
-    Raises Invalid.
+    """Fields: kind, host, port (empty: the usual one), encryption, login, folder='INBOX', deletes=False;
+    auth='password' (or google, microsoft: it is read once its owner has consented). Raises Invalid.
     """
     values = _values(password=password, **fields)
-    if not password:
+    if not password and values["auth"] == "password":
         raise Invalid({"password": "Enter the password of the mailbox."})
     with db.session(crm_db):
         return Mailbox.create(user_id=user_id, created_at=db.now(crm_db), **values)
@@ -47,10 +48,17 @@ def edit_mailbox(user_id: int, mailbox_id: int, *, password: str = "", **fields)
     """Replace all fields, as for `add_mailbox`; an empty password keeps the old one. Raises Invalid, NotFound."""
     old = get_mailbox(user_id, mailbox_id)
     values = _values(password=password, **fields) | {"last_error": "", "tried_at": 0}
+    if values["auth"] == "password" and not (password or old.password):
+        raise Invalid({"password": "Enter the password of the mailbox."})
     if any(values[name] != getattr(old, name) for name in ("kind", "host", "login", "folder")):
         values |= {"last_uid": 0, "validity": 0}  # another mailbox: read from its beginning
-    with db.session(crm_db):
+
+    def work():
         Mailbox.update(**values).where(_mine(user_id, mailbox_id)).execute()
+        if any(values[name] != getattr(old, name) for name in ("kind", "host", "login", "auth")):
+            MailboxToken.delete().where(MailboxToken.mailbox_id == mailbox_id).execute()  # of another mailbox
+
+    db.transaction(crm_db, work)
 
 
 def _values(
@@ -63,12 +71,15 @@ def _values(
     password: str,
     folder: str = "INBOX",
     deletes: bool = False,
+    auth: str = "password",
 ) -> dict:
     errors, host = {}, host.strip().lower()
     if kind not in KINDS:
         errors["kind"] = "Choose IMAP or POP3."
     if encryption not in ENCRYPTIONS:
         errors["encryption"] = "Choose none, STARTTLS or TLS."
+    if auth not in SIGN_INS:
+        errors["auth"] = "Choose how to sign in."
     if not re.fullmatch(r"[^\s/@,;:]{1,255}", host):
         errors["host"] = "Enter the name of the server alone, for example imap.example.com."
     port = str(port).strip() or str(PORTS.get((kind, encryption), PORTS.get((kind, "starttls"), "")))
@@ -82,7 +93,7 @@ def _values(
     if errors:
         raise Invalid(errors)
     values = {"kind": kind, "host": host, "port": int(port), "encryption": encryption, "login": login.strip()}
-    values |= {"folder": folder, "deletes": bool(deletes)}
+    values |= {"folder": folder, "deletes": bool(deletes), "auth": auth}
     return values | ({"password": vault.encrypt(password)} if password else {})
 
 
@@ -92,7 +103,8 @@ def delete_mailbox(user_id: int, mailbox_id: int) -> None:
 
     def work():
         Mailbox.delete().where(_mine(user_id, mailbox_id)).execute()
-        MailboxMail.delete().where(MailboxMail.mailbox_id == mailbox_id).execute()
+        for table in (MailboxMail, MailboxToken):
+            table.delete().where(table.mailbox_id == mailbox_id).execute()
 
     db.transaction(crm_db, work)
 
@@ -102,11 +114,6 @@ def set_active(user_id: int, mailbox_id: int, active: bool) -> None:
     get_mailbox(user_id, mailbox_id)
     with db.session(crm_db):
         Mailbox.update(is_active=active, tried_at=0).where(_mine(user_id, mailbox_id)).execute()
-
-
-def credentials(mailbox: Mailbox) -> tuple[str, str]:
-    """Login and password in the clear."""
-    return mailbox.login, vault.decrypt(mailbox.password or "")
 
 
 def due(every: int) -> list[Mailbox]:

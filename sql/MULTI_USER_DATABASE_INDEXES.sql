@@ -318,17 +318,6 @@ DEALLOCATE PREPARE step;
 
 SET @ddl = IF(
   EXISTS (SELECT 1 FROM information_schema.tables
-    WHERE table_schema = DATABASE() AND table_name = 'oauth_tokens')
-  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
-    WHERE table_schema = DATABASE() AND table_name = 'oauth_tokens' AND index_name = 'oauth_tokens_expires_at'),
-  'CREATE INDEX `oauth_tokens_expires_at` ON `oauth_tokens` (`expires_at`)',
-  'DO 0');
-PREPARE step FROM @ddl;
-EXECUTE step;
-DEALLOCATE PREPARE step;
-
-SET @ddl = IF(
-  EXISTS (SELECT 1 FROM information_schema.tables
     WHERE table_schema = DATABASE() AND table_name = 'smtp_accounts')
   AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
     WHERE table_schema = DATABASE() AND table_name = 'smtp_accounts' AND index_name = 'smtp_accounts_user_id_smtp_server_id'),

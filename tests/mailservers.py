@@ -1,5 +1,6 @@
 """Tiny IMAP and POP3 servers for tests: one mailbox, one login, just the commands that reading bounces needs."""
 
+import base64
 import re
 import socketserver
 import ssl
@@ -51,6 +52,7 @@ class MailServer:
     def __init__(self, tls: ssl.SSLContext | None = None, *, implicit: bool = False):
         self.tls, self.implicit = tls, implicit
         self.sign_ins: list[tuple[str, str]] = []
+        self.tokens: set[str] = set()  # that XOAUTH2 takes
         self._ids = count(1)
 
     def __enter__(self):
@@ -67,6 +69,18 @@ class MailServer:
     def accepts(self, login: str, password: str) -> bool:
         self.sign_ins.append((login, password))
         return (login, password) == (LOGIN, PASSWORD)
+
+    def accepts_bearer(self, client: _Conversation) -> bool:
+        """XOAUTH2 from its first question on, as Google and Microsoft speak it."""
+        client.say("+ ")
+        login, bearer = base64.b64decode(client.hear()).decode().removesuffix("\1\1").split("\1")
+        token = bearer.removeprefix("auth=Bearer ")
+        self.sign_ins.append((login.removeprefix("user="), token))
+        if login == f"user={LOGIN}" and token in self.tokens:
+            return True
+        client.say("+ " + base64.b64encode(b'{"status":"400"}').decode())
+        assert client.hear() == "", "RFC 7628 section 3.2.3"
+        return False
 
 
 class ImapServer(MailServer):
@@ -99,7 +113,7 @@ class ImapServer(MailServer):
 
     def do_capability(self, client, _):
         offered = " STARTTLS" if self.tls and not self.implicit else ""
-        client.say(f"* CAPABILITY {self.capabilities}{offered}")
+        client.say(f"* CAPABILITY {self.capabilities}{offered}{' AUTH=XOAUTH2' if self.tokens else ''}")
 
     def do_starttls(self, client, _):
         return None if self.tls else "BAD no TLS here"
@@ -107,6 +121,10 @@ class ImapServer(MailServer):
     def do_login(self, client, arguments):
         login, password = (part.strip('"') for part in re.findall(r'"[^"]*"|\S+', arguments))
         return None if self.accepts(login, password) else f"NO [AUTHENTICATIONFAILED] wrong: {password}"
+
+    def do_authenticate(self, client, arguments):
+        assert arguments == "XOAUTH2"
+        return None if self.accepts_bearer(client) else "NO AUTHENTICATE failed."
 
     def do_select(self, client, arguments):
         self.selected = arguments.strip('"')
@@ -175,6 +193,9 @@ class PopServer(MailServer):
         while name != "QUIT":
             name, _, argument = client.hear().partition(" ")
             self.asked.append(name)
+            if name == "AUTH" and self.tokens:
+                client.say("+OK" if self.accepts_bearer(client) else "-ERR refused")
+                continue
             client.say(*getattr(self, f"do_{name.lower()}")(argument, deleted))
             if name == "STLS" and self.tls:
                 client.start_tls()
@@ -184,6 +205,9 @@ class PopServer(MailServer):
 
     def do_stls(self, argument, deleted):
         return ["+OK" if self.tls else "-ERR no TLS here"]
+
+    def do_auth(self, argument, deleted):
+        return ["-ERR no such way of signing in"]
 
     def do_user(self, argument, deleted):
         self.login = argument

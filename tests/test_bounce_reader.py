@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from blaster import bounces, db, mailboxes, suppressions
+from blaster import bounces, db, mailboxes, oauth, suppressions
 from blaster.db import crm_db
 from blaster.errors import Invalid, NotFound
 from blaster.mail.compile import Content, compile_message
@@ -147,7 +147,7 @@ def test_the_password_is_encrypted_and_kept_when_left_empty(databases, settings,
     fields = {"kind": "imap", "host": imap.host, "port": "", "encryption": "tls", "login": LOGIN, "folder": " "}
     mailboxes.edit_mailbox(ALICE, box.id, **fields)
     changed = state(box)
-    assert mailboxes.credentials(changed) == (LOGIN, PASSWORD)
+    assert oauth.sign_in(settings, changed) == (LOGIN, PASSWORD, "password")
     assert (changed.port, changed.folder) == (993, "INBOX")
 
 

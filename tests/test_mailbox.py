@@ -8,9 +8,9 @@ from blaster.mail.mailbox import Place, Trouble, open_mailbox
 from tests.mailservers import LOGIN, PASSWORD, ImapServer, PopServer
 
 
-def opened(server, kind: str = "imap", password: str = PASSWORD, **options):
+def opened(server, kind: str = "imap", password: str = PASSWORD, by: str = "password", **options):
     options = {"encryption": "none", "timeout": 10} | options
-    return open_mailbox(Place(kind, options.pop("host", server.host), server.port, **options), LOGIN, password)
+    return open_mailbox(Place(kind, options.pop("host", server.host), server.port, **options), LOGIN, password, by)
 
 
 def test_imap_gives_what_is_new_and_leaves_it_unseen(imap):
@@ -133,6 +133,30 @@ def test_a_wrong_password_is_said_without_repeating_it(kind, imap, pop):
 def test_what_is_wrong_is_said_in_words(imap, options, words):
     with pytest.raises(Trouble, match=words):
         opened(imap, **options)
+
+
+@pytest.mark.parametrize("kind", ["imap", "pop3"])
+@pytest.mark.parametrize("encryption", ["none", "starttls"])
+def test_it_signs_in_with_a_token(kind, encryption, tls_context, certificate):
+    token = "ya29." + "x" * 2_000  # longer than any command of POP3 may be
+    with (ImapServer if kind == "imap" else PopServer)(tls_context) as server:
+        server.tokens = {token}
+        server.deliver(b"one")
+        options = {"encryption": encryption, "ca_file": str(certificate), "host": "localhost"}
+        with closing(opened(server, kind, password=token, by="xoauth2", **options)) as wire:
+            assert [raw for _, raw in wire.new(0)] == [b"one"]
+        with pytest.raises(Trouble, match="sign in again") as trouble:
+            opened(server, kind, password="token-canary", by="xoauth2", **options)
+    assert "canary" not in str(trouble.value)
+    assert server.sign_ins == [(LOGIN, token), (LOGIN, "token-canary")]
+
+
+@pytest.mark.parametrize("kind", ["imap", "pop3"])
+def test_no_token_is_sent_where_xoauth2_is_not_offered(kind, imap, pop):
+    server = imap if kind == "imap" else pop
+    with pytest.raises(Trouble, match="no way of signing in by consent"):
+        opened(server, kind, password="token", by="xoauth2")
+    assert server.sign_ins == []
 
 
 def test_a_server_of_another_kind_is_recognised(pop, sink):

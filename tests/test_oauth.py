@@ -239,7 +239,12 @@ def gmail_account(person):
 
 
 def begun(person, account) -> dict[str, str]:
-    answer = person.get(f"/accounts/{account.id}/consent")
+    return begun_at(person, f"/accounts/{account.id}/consent")
+
+
+def begun_at(person, url: str) -> dict[str, str]:
+    """What the provider is asked for."""
+    answer = person.get(url)
     parts = urlsplit(answer.location)
     assert (answer.status_code, parts.netloc) == (303, "accounts.google.com")
     return {name: values[0] for name, values in parse_qs(parts.query).items()}

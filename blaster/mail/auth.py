@@ -37,7 +37,7 @@ def _exchange(ask: Callable[[bytes], Reply], method: str, login: bytes, password
     if method == "PLAIN":
         return ask(b"AUTH PLAIN " + base64.b64encode(_plain(login, password)))
     if method == "XOAUTH2":
-        reply = ask(b"AUTH XOAUTH2 " + base64.b64encode(_bearer(login, password)))
+        reply = ask(b"AUTH XOAUTH2 " + base64.b64encode(bearer(login, password)))
         # 334 here brings a reason in JSON; the refusal itself comes after an empty answer (RFC 7628 section 3.2.3).
         return ask(b"") if reply.code == 334 else reply
     reply = ask(b"AUTH " + method.encode())
@@ -52,8 +52,9 @@ def _plain(login: bytes, password: bytes) -> bytes:
     return b"\0%s\0%s" % (login, password)
 
 
-def _bearer(login: bytes, token: bytes) -> bytes:
-    """The format of Google and Microsoft; RFC 7628 calls a later one OAUTHBEARER, which Microsoft does not offer."""
+def bearer(login: bytes, token: bytes) -> bytes:
+    """What XOAUTH2 sends: the format of Google and Microsoft. RFC 7628 calls a later one OAUTHBEARER, which Microsoft
+    does not offer."""
     return b"user=%s\1auth=Bearer %s\1\1" % (login, token)
 
 
@@ -69,7 +70,7 @@ def _digest(challenge: str, login: bytes, password: bytes) -> bytes:
 def _without_secrets(text: str, credentials: Credentials) -> str:
     login, password = _octets(credentials.login), _octets(credentials.password)
     encoded = (
-        base64.b64encode(secret).decode() for secret in (_plain(login, password), _bearer(login, password), password)
+        base64.b64encode(secret).decode() for secret in (_plain(login, password), bearer(login, password), password)
     )
     for secret in (*encoded, credentials.password):
         if secret:

@@ -21,21 +21,27 @@ LARGE = 4 * 1024 * 1024  # octets; of a larger mail POP3 is asked for its first 
 LINES = 8_000
 
 
-def open_mailbox(place: Place, login: str, password: str) -> "Imap | Pop":
-    """Connect, secure, sign in. Raises Trouble. Never goes on in clear text when encryption was asked for."""
+def open_mailbox(place: Place, login: str, secret: str, by: str = "password") -> "Imap | Pop":
+    """Connect, secure, sign in. Raises Trouble. Never goes on in clear text when encryption was asked for.
+
+    `by`: password, or xoauth2, where `secret` is an access token.
+    """
     with in_words(place):
-        return (Imap if place.kind == "imap" else Pop)(place, login, password)
+        return (Imap if place.kind == "imap" else Pop)(place, login, secret, by)
 
 
 class Imap:
     """An open folder. `validity`: UIDs mean the same mails as long as it stays."""
 
-    def __init__(self, place: Place, login: str, password: str):
+    def __init__(self, place: Place, login: str, secret: str, by: str):
         self._place = place
         self._wire = mailbox_wire.imap(place)
         self._done: str | None = None
         try:
-            self._wire.login(login, password)
+            if by == "xoauth2":
+                mailbox_wire.sign_in_imap(self._wire, login, secret)
+            else:
+                self._wire.login(login, secret)
             self.mails = self._select(place.folder)
         except BaseException:
             self._wire.shutdown()
@@ -104,13 +110,16 @@ class Pop:
 
     validity = 0
 
-    def __init__(self, place: Place, login: str, password: str):
+    def __init__(self, place: Place, login: str, secret: str, by: str):
         self._place = place
         self._wire = mailbox_wire.pop3(place)
         self._numbers: dict[str, int] = {}
         try:
-            self._wire.user(login)
-            self._wire.pass_(password)
+            if by == "xoauth2":
+                mailbox_wire.sign_in_pop3(self._wire, login, secret)
+            else:
+                self._wire.user(login)
+                self._wire.pass_(secret)
             self.mails = self._wire.stat()[0]
         except BaseException:
             self._wire.close()

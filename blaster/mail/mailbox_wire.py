@@ -1,5 +1,6 @@
 """Connections to IMAP and POP3 servers, and what can go wrong with them, in words. Nobody else opens any."""
 
+import base64
 import contextlib
 import imaplib
 import poplib
@@ -8,6 +9,7 @@ import socket
 import ssl
 from dataclasses import dataclass
 
+from blaster.mail.auth import bearer
 from blaster.mail.bounces.mime import LONGEST
 
 PORTS = {("imap", "tls"): 993, ("imap", "starttls"): 143, ("pop3", "tls"): 995, ("pop3", "starttls"): 110}
@@ -90,6 +92,42 @@ def pop3(place: Place) -> poplib.POP3:
         return _SecurePop(place.host, place.port, context=_context(place), timeout=place.timeout)
     wire = _PlainPop(place.host, place.port, timeout=place.timeout)
     return _secured(wire, place, wire.stls, wire.close)
+
+
+def sign_in_imap(wire: imaplib.IMAP4, login: str, token: str) -> None:
+    """AUTHENTICATE XOAUTH2 with an access token. Raises Trouble where it is not taken."""
+    if "AUTH=XOAUTH2" not in wire.capabilities:
+        raise Trouble(_NOT_OFFERED)
+    # What comes after the token is a refusal, its reason in JSON: it wants an empty answer (RFC 7628 section 3.2.3).
+    answers = iter((bearer(login.encode(), token.encode()),))
+    try:
+        wire.authenticate("XOAUTH2", lambda _: next(answers, b""))
+    except imaplib.IMAP4.abort:
+        raise
+    except imaplib.IMAP4.error:
+        raise Trouble(_NOT_TAKEN) from None
+
+
+def sign_in_pop3(wire: poplib.POP3, login: str, token: str) -> None:
+    """AUTH XOAUTH2, the token on a line of its own: a command may have 255 octets (RFC 5034 section 4)."""
+    try:
+        wire._shortcmd("AUTH XOAUTH2")
+    except poplib.error_proto:
+        raise Trouble(_NOT_OFFERED) from None
+    try:
+        answer = wire._shortcmd(base64.b64encode(bearer(login.encode(), token.encode())).decode())
+        if not answer.startswith(b"+OK"):
+            wire._shortcmd("")
+            raise Trouble(_NOT_TAKEN)
+    except poplib.error_proto:
+        raise Trouble(_NOT_TAKEN) from None
+
+
+_NOT_OFFERED = "The server offers no way of signing in by consent (XOAUTH2). Use a password here."
+_NOT_TAKEN = (
+    "The server did not accept the sign-in by consent. See that the login is the address of the mailbox and that it "
+    "allows IMAP or POP3, then sign in again."
+)
 
 
 def _secured(wire, place: Place, start_tls, close):

@@ -15,6 +15,7 @@ class Mailbox(CrmModel):
     encryption = Word(**default("tls"))  # none | starttls | tls
     login = CharField(254)
     password = LongText(null=True)  # encrypted by the vault
+    auth = Word(**default("password"))  # password | google | microsoft: the provider that consent was given to
     folder = CharField(120, **default("INBOX"))
     deletes = BooleanField(**default(False))  # POP3: what was read goes from the server
     is_active = BooleanField(**default(True))

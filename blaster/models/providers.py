@@ -6,10 +6,9 @@ from blaster.models.crm_db import CrmModel
 from blaster.models.fields import Instant, LongText, Word, default
 
 
-class OauthToken(CrmModel):
-    """The owner's consent for an account that signs in without a password. Both tokens are encrypted by the vault."""
+class _Tokens(CrmModel):
+    """An owner's consent to signing in without a password. Both tokens are encrypted by the vault."""
 
-    smtp_account_id = BigIntegerField(primary_key=True)
     user_id = BigIntegerField()
     provider = Word()
     access = LongText()
@@ -18,9 +17,20 @@ class OauthToken(CrmModel):
     busy_until = Instant(**default(0))  # until then one process alone renews it
     trouble = CharField(300, **default(""))  # the provider's words where the consent has ended
 
+
+class OauthToken(_Tokens):
+    smtp_account_id = BigIntegerField(primary_key=True)
+
     class Meta:
         table_name = "oauth_tokens"
         indexes = ((("expires_at",), False),)
+
+
+class MailboxToken(_Tokens):
+    mailbox_id = BigIntegerField(primary_key=True)
+
+    class Meta:
+        table_name = "mailbox_tokens"
 
 
 class DomainCheck(CrmModel):
@@ -37,4 +47,4 @@ class DomainCheck(CrmModel):
         table_name = "domain_checks"
 
 
-TABLES = (OauthToken, DomainCheck)
+TABLES = (OauthToken, MailboxToken, DomainCheck)

@@ -1,4 +1,4 @@
-"""Sign in with Google or Microsoft: the owner of an account consents on the provider's page and comes back here."""
+"""Sign in with Google or Microsoft: the owner of an account or mailbox consents on their page and comes back here."""
 
 from hmac import compare_digest
 
@@ -6,26 +6,40 @@ from flask import Blueprint, current_app, flash, redirect, request, session, url
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from blaster import consent, oauth, servers
+from blaster import consent, mailboxes, oauth, servers
 from blaster.mail import presets
+from blaster.models.bounces import Mailbox
 from blaster.models.crm_db import SmtpAccount
+from blaster.oauth import Holder
 from blaster.queue import health
 
 bp = Blueprint("consent", __name__)
 
-_KEPT = "consent"  # in the session: state, verifier, account, provider
+_KEPT = "consent"  # in the session: state, verifier, provider, and the account or mailbox
 
 
 @bp.get("/accounts/<int:account_id>/consent")
 def begin(account_id: int) -> ResponseReturnValue:
     """Go to the provider's page. A link, not a form: the policy of our pages lets no form lead elsewhere."""
     account = servers.get_account(current_user.id, account_id)
-    provider = provider_of(account)
+    return _ask(account, account.login or account.email)
+
+
+@bp.get("/mailboxes/<int:mailbox_id>/consent")
+def begin_mailbox(mailbox_id: int) -> ResponseReturnValue:
+    """The same for a mailbox that bounces come to."""
+    mailbox = mailboxes.get_mailbox(current_user.id, mailbox_id)
+    return _ask(mailbox, mailbox.login)
+
+
+def _ask(holder: Holder, login: str) -> ResponseReturnValue:
+    provider = provider_of(holder)
     if trouble := missing(provider):
         flash(trouble, "error")
-        return _to_server(account)
-    url, state, verifier = consent.begin(provider, _answer_url(), account.login or account.email)
-    session[_KEPT] = {"state": state, "verifier": verifier, "account": account.id, "provider": provider.key}
+        return _back(holder)
+    url, state, verifier = consent.begin(provider, _answer_url(), login)
+    kept = {"state": state, "verifier": verifier, "provider": provider.key}
+    session[_KEPT] = kept | {"mailbox" if isinstance(holder, Mailbox) else "account": holder.id}
     return redirect(url, 303)
 
 
@@ -36,8 +50,9 @@ def answer() -> ResponseReturnValue:
     if kept is None or not compare_digest(kept["state"], request.args.get("state", "")):
         flash("This answer belongs to no sign-in that was begun here. Please begin again.", "error")
         return redirect(url_for("servers.index"), 303)
-    account = servers.get_account(current_user.id, kept["account"])
-    provider = consent.provider(current_app.config["BLASTER"], kept["provider"])
+    holder = _holder(kept)
+    name = holder.login if isinstance(holder, Mailbox) else holder.email
+    provider = consent.provider(current_app.config["BLASTER"], kept["provider"], _protocol(holder))
     try:
         if "code" not in request.args:
             raise consent.Ended(request.args.get("error_description") or request.args.get("error") or "no code came")
@@ -45,24 +60,37 @@ def answer() -> ResponseReturnValue:
         if not tokens.refresh:
             raise consent.Ended("no refresh token came")
     except (consent.Ended, consent.Unreachable) as error:
-        flash(f"No consent was given for {account.email}: {str(error)[:300]}", "error")
-        return _to_server(account)
-    oauth.store(current_user.id, account.id, provider.key, tokens)
-    health.clear(current_user.id, account.smtp_server_id, account.id)
-    flash(f"{account.email} signs in by consent now. Test it to be sure.", "success")
-    return _to_server(account)
+        flash(f"No consent was given for {name}: {str(error)[:300]}", "error")
+        return _back(holder)
+    oauth.store(current_user.id, holder.id, provider.key, tokens, type(holder))
+    if isinstance(holder, SmtpAccount):
+        health.clear(current_user.id, holder.smtp_server_id, holder.id)
+    flash(f"{name} signs in by consent now. Test it to be sure.", "success")
+    return _back(holder)
 
 
-def provider_of(account: SmtpAccount) -> consent.Provider | None:
-    """Whom to ask for an account: as it is set, else as the preset of its server says."""
-    return consent.provider(current_app.config["BLASTER"], kind_of(account))
+def _holder(kept: dict) -> Holder:
+    if "mailbox" in kept:
+        return mailboxes.get_mailbox(current_user.id, kept["mailbox"])
+    return servers.get_account(current_user.id, kept["account"])
 
 
-def kind_of(account: SmtpAccount) -> str:
+def provider_of(holder: Holder) -> consent.Provider | None:
+    """Whom to ask: as the account or mailbox is set, else as the preset of the account's server says."""
+    return consent.provider(current_app.config["BLASTER"], kind_of(holder), _protocol(holder))
+
+
+def _protocol(holder: Holder) -> str:
+    return holder.kind if isinstance(holder, Mailbox) else "smtp"
+
+
+def kind_of(holder: Holder) -> str:
     """google, microsoft, or empty where consent is no way to sign in."""
-    if account.auth != "password":
-        return account.auth
-    server = servers.get_server(account.user_id, account.smtp_server_id)
+    if holder.auth != "password":
+        return holder.auth
+    if isinstance(holder, Mailbox):
+        return ""
+    server = servers.get_server(holder.user_id, holder.smtp_server_id)
     preset = presets.of_server(server.preset, server.host)
     return preset.consent if preset else ""
 
@@ -83,5 +111,7 @@ def _answer_url() -> str:
     return current_app.config["BLASTER"].public_url + url_for(".answer")
 
 
-def _to_server(account: SmtpAccount) -> ResponseReturnValue:
-    return redirect(url_for("servers.show", server_id=account.smtp_server_id), 303)
+def _back(holder: Holder) -> ResponseReturnValue:
+    if isinstance(holder, Mailbox):
+        return redirect(url_for("mailboxes.index"), 303)
+    return redirect(url_for("servers.show", server_id=holder.smtp_server_id), 303)

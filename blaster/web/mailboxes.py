@@ -7,7 +7,7 @@ from wtforms import BooleanField, PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
-from blaster import bounces, db, mailboxes
+from blaster import bounces, consent, db, mailboxes, oauth
 from blaster.mail.mailbox import Place, Trouble, open_mailbox
 from blaster.models.bounces import Mailbox
 from blaster.queue import domains, providers
@@ -18,9 +18,15 @@ from blaster.web.forms import Form, NumberField, accepted
 
 bp = Blueprint("mailboxes", __name__, url_prefix="/mailboxes")
 
+_SIGN_IN = "It is read once you have signed in with {}."
 NEWEST = 10
 TRYING = 8  # seconds for each answer of a server that is tried while a person waits
 _KINDS = [SelectChoice("imap", "IMAP"), SelectChoice("pop3", "POP3")]
+_SIGN_INS = [
+    SelectChoice("password", "Password"),
+    SelectChoice("google", "Sign in with Google"),
+    SelectChoice("microsoft", "Sign in with Microsoft"),
+]
 _ENCRYPTIONS = [
     SelectChoice("tls", "TLS (usual)"),
     SelectChoice("starttls", "STARTTLS"),
@@ -37,6 +43,7 @@ class MailboxForm(Form):
     port = NumberField("Port")
     encryption = SelectField("Encryption", choices=_ENCRYPTIONS, default="tls")
     login = StringField("Login", [InputRequired("Enter the login, often the whole address.")])
+    auth = SelectField("Sign-in", choices=_SIGN_INS, default="password")
     password = PasswordField("Password")
     folder = StringField("Folder", default="INBOX")
     deletes = BooleanField("Delete bounces from the server once they are read")
@@ -45,10 +52,11 @@ class MailboxForm(Form):
 @bp.get("")
 def index() -> str:
     """Mailboxes, newest bounces, domains that rest, mails to big providers."""
-    now = db.now(db.crm_db)
+    now, boxes = db.now(db.crm_db), mailboxes.list_mailboxes(current_user.id)
     return render_template(
         "mailboxes/index.html",
-        mailboxes=mailboxes.list_mailboxes(current_user.id),
+        mailboxes=boxes,
+        without_consent=oauth.without_consent(boxes),
         bounces=bounces.list_bounces(current_user.id, limit=NEWEST),
         words=WORDS,
         resting=domains.resting(current_user.id),
@@ -64,7 +72,7 @@ def new() -> ResponseReturnValue:
     """Add a mailbox; the workers look into it within minutes."""
     form = MailboxForm()
     if box := accepted(form, lambda: mailboxes.add_mailbox(current_user.id, **form.data)):
-        ok, text = _try(box)
+        ok, text = _try(box) if box.auth == "password" else (True, _SIGN_IN.format(box.auth.capitalize()))
         flash(f"Mailbox added. {text}", "success" if ok else "warning")
         return htmx.redirect(url_for(".index"))
     return htmx.form_page("mailboxes/edit.html", "mailboxes/_form.html", form, mailbox=None)
@@ -121,9 +129,11 @@ def _try(box: Mailbox) -> tuple[bool, str]:
     ca_file = current_app.config["BLASTER"].tls_ca_file
     place = Place(box.kind, box.host, box.port, box.encryption, box.folder, TRYING, ca_file)
     try:
-        wire = open_mailbox(place, *mailboxes.credentials(box))
-    except Trouble as trouble:
+        wire = open_mailbox(place, *oauth.sign_in(current_app.config["BLASTER"], box))
+    except (Trouble, consent.Unreachable) as trouble:
         return False, str(trouble)
+    except consent.Ended as trouble:
+        return False, f"{trouble} Sign in again, so that it can be read."
     wire.close()
     where = f"The folder {box.folder}" if box.kind == "imap" else "The mailbox"
     return True, f"Signed in to {box.host} as {box.login}. {where} holds {plural(wire.mails, 'mail')}."

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 
-from blaster import bounces, mailboxes
+from blaster import bounces, consent, mailboxes, oauth
 from blaster.config import Settings
 from blaster.mail import mailbox as mail
 from blaster.models.bounces import Bounce, Mailbox
@@ -49,10 +49,15 @@ class BounceReader:
         except mail.Trouble as trouble:
             log.warning("mailbox %s: %s", box.id, trouble)
             error = str(trouble)
+        except consent.Unreachable as trouble:  # the next look may have more luck
+            error = str(trouble)
+        except consent.Ended as trouble:
+            log.warning("mailbox %s: needs its owner's consent: %s", box.id, trouble)
+            error = f"{trouble} Sign in again, so that it can be read."
         mailboxes.note_end(box.id, error)
 
     def _read_new(self, box: Mailbox) -> None:
-        wire = mail.open_mailbox(place(box, self._settings), *mailboxes.credentials(box))
+        wire = mail.open_mailbox(place(box, self._settings), *oauth.sign_in(self._settings, box))
         watch = threading.Timer(LONGEST, wire.abort)
         watch.daemon = True
         watch.start()
