@@ -21,8 +21,8 @@ bp = Blueprint("suppressions", __name__, url_prefix="/suppressions")
 PAGE = 50
 REASONS = {
     "unsubscribe": "Unsubscribed",
-    "hard": "No such mailbox",
-    "complaint": "Complained",
+    "hard": "No such address",
+    "complaint": "Reported as spam",
     "manual": "Added by you",
     "import": "Imported",
     "erased": "Erased",
