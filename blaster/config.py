@@ -29,6 +29,7 @@ class Settings:
     port: int = 8025
     public_url: str = ""  # where people reach this installation: the links in mails begin with it
     secure_cookies: bool = False
+    web_processes: int = 1  # that serve pages on all hosts: the doctor reckons their connections
     workers: int = 2
     migration_batch: int = 10_000  # guide: Migration Batch 10,000
     worker_batch: int = 1_000  # guide: Worker Batch 1,000
@@ -36,6 +37,8 @@ class Settings:
     status_update_seconds: float = 2.0  # guide: Monitor Interval 10 s; screens lag less
     loop_delay: float = 0.05  # guide: Loop Delay 50 ms
     campaigns_warning: int = 5  # guide: warning at 5+ concurrent campaigns of one user
+    archive_days: int = 30  # guide: Archive completed campaigns older than 30 days; 0: never
+    usage_days: int = 90  # that charges to accounts are kept; a day is needed, pages show a week
     lease_seconds: float = 30.0
     smtp_timeout: float = 30.0
     connection_mails: int = 500  # a connection is closed after so many
@@ -53,11 +56,11 @@ class Settings:
     clock_origin: int = 0  # … from this instant on (ms since 1970)
 
 
-def load(env: Mapping[str, str] | None = None) -> Settings:
+def load(env: Mapping[str, str] | None = None, *, make_secrets: bool = True) -> Settings:
     """Settings from `env` (default: `.env` beside the project, overridden by the process environment).
 
     Every name is `BLASTER_` + the field in capitals. A secret may come from a file: `BLASTER_SECRET_KEY_FILE`.
-    Raises ConfigError for a value that cannot be read.
+    A secret that is not there is made, unless told otherwise. Raises ConfigError for a value that cannot be read.
     """
     if env is None:
         env = {**dotenv_values(PROJECT / ".env"), **os.environ}
@@ -66,8 +69,8 @@ def load(env: Mapping[str, str] | None = None) -> Settings:
         data_dir=data_dir,
         campaign_url=env.get("BLASTER_CAMPAIGN_URL") or f"sqlite:///{data_dir / 'campaign.db'}",
         crm_url=env.get("BLASTER_CRM_URL") or f"sqlite:///{data_dir / 'crm.db'}",
-        secret_key=_secret(env, "SECRET_KEY", data_dir / "secret.key"),
-        vault_keys=tuple(_secret(env, "VAULT_KEYS", data_dir / "vault.key", _new_vault_key).split()),
+        secret_key=_secret(env, "SECRET_KEY", data_dir / "secret.key", make_secrets and secrets.token_urlsafe),
+        vault_keys=tuple(_secret(env, "VAULT_KEYS", data_dir / "vault.key", make_secrets and _new_vault_key).split()),
         workers=int(env.get("BLASTER_WORKERS") or os.cpu_count() or 2),
         public_url=_web_address(env, "public_url"),
         google_client_secret=_given_secret(env, "GOOGLE_CLIENT_SECRET"),
@@ -77,7 +80,8 @@ def load(env: Mapping[str, str] | None = None) -> Settings:
 
 
 _PLAIN = (
-    "host port secure_cookies migration_batch worker_batch status_update_every status_update_seconds loop_delay"
+    "host port secure_cookies web_processes archive_days usage_days migration_batch worker_batch"
+    " status_update_every status_update_seconds loop_delay"
     " campaigns_warning lease_seconds smtp_timeout connection_mails upload_limit tls_ca_file"
     " google_client_id google_token_url microsoft_client_id microsoft_authority dns_servers trial"
     " clock_speed clock_origin"
@@ -116,12 +120,14 @@ def _given_secret(env: Mapping[str, str], name: str) -> str:
     return env.get(_variable(name)) or (Path(file).read_text().strip() if file else "")
 
 
-def _secret(env: Mapping[str, str], name: str, path: Path, make=secrets.token_urlsafe) -> str:
-    """From the variable, from the file that `…_FILE` names, or from `path`, which is made on first use."""
+def _secret(env: Mapping[str, str], name: str, path: Path, make) -> str:
+    """From the variable, from the file that `…_FILE` names, or from `path`, which `make` fills on first use."""
     if env.get(_variable(name)):
         return env[_variable(name)]
     path = Path(env.get(_variable(name) + "_FILE") or path)
     if not path.exists():
+        if not make:
+            raise ConfigError(f"{path} is missing, and {_variable(name)} is not set")
         _create_private(path, make())
     return path.read_text().strip()
 
