@@ -109,6 +109,39 @@ DEALLOCATE PREPARE step;
 
 SET @ddl = IF(
   EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'login_attempts')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'login_attempts' AND index_name = 'login_attempts_name_at'),
+  'CREATE INDEX `login_attempts_name_at` ON `login_attempts` (`name`, `at`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'login_attempts')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'login_attempts' AND index_name = 'login_attempts_client_at'),
+  'CREATE INDEX `login_attempts_client_at` ON `login_attempts` (`client`, `at`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'login_attempts')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'login_attempts' AND index_name = 'login_attempts_at'),
+  'CREATE INDEX `login_attempts_at` ON `login_attempts` (`at`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
     WHERE table_schema = DATABASE() AND table_name = 'recipient_lists')
   AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
     WHERE table_schema = DATABASE() AND table_name = 'recipient_lists' AND index_name = 'recipient_lists_user_id'),
@@ -311,6 +344,17 @@ SET @ddl = IF(
   AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
     WHERE table_schema = DATABASE() AND table_name = 'mailboxes' AND index_name = 'mailboxes_user_id'),
   'CREATE INDEX `mailboxes_user_id` ON `mailboxes` (`user_id`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'oauth_tokens')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'oauth_tokens' AND index_name = 'oauth_tokens_expires_at'),
+  'CREATE INDEX `oauth_tokens_expires_at` ON `oauth_tokens` (`expires_at`)',
   'DO 0');
 PREPARE step FROM @ddl;
 EXECUTE step;

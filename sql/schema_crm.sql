@@ -6,17 +6,6 @@
 --
 -- Written by scripts/schema_sql.py: change the models, not this file.
 
-CREATE TABLE IF NOT EXISTS `__tokens` (
-  `id` INTEGER AUTO_INCREMENT NOT NULL PRIMARY KEY,
-  `user_id` BIGINT NOT NULL,
-  `provider` VARCHAR(24) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  `access` LONGTEXT NOT NULL,
-  `refresh` LONGTEXT NOT NULL,
-  `expires_at` BIGINT NOT NULL,
-  `busy_until` BIGINT NOT NULL DEFAULT 0,
-  `trouble` VARCHAR(300) NOT NULL DEFAULT ''
-);
-
 CREATE TABLE IF NOT EXISTS `bounces` (
   `id` BIGINT AUTO_INCREMENT NOT NULL PRIMARY KEY,
   `user_id` BIGINT NOT NULL,
@@ -308,6 +297,17 @@ CREATE TABLE IF NOT EXISTS `mailbox_mails` (
   PRIMARY KEY (`mailbox_id`, `uidl`)
 );
 
+CREATE TABLE IF NOT EXISTS `mailbox_tokens` (
+  `mailbox_id` BIGINT NOT NULL PRIMARY KEY,
+  `user_id` BIGINT NOT NULL,
+  `provider` VARCHAR(24) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `access` LONGTEXT NOT NULL,
+  `refresh` LONGTEXT NOT NULL,
+  `expires_at` BIGINT NOT NULL,
+  `busy_until` BIGINT NOT NULL DEFAULT 0,
+  `trouble` VARCHAR(300) NOT NULL DEFAULT ''
+);
+
 CREATE TABLE IF NOT EXISTS `mailboxes` (
   `id` BIGINT AUTO_INCREMENT NOT NULL PRIMARY KEY,
   `user_id` BIGINT NOT NULL,
@@ -336,6 +336,28 @@ SET @ddl = IF(
   AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
     WHERE table_schema = DATABASE() AND table_name = 'mailboxes' AND index_name = 'mailboxes_user_id'),
   'CREATE INDEX `mailboxes_user_id` ON `mailboxes` (`user_id`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+CREATE TABLE IF NOT EXISTS `oauth_tokens` (
+  `smtp_account_id` BIGINT NOT NULL PRIMARY KEY,
+  `user_id` BIGINT NOT NULL,
+  `provider` VARCHAR(24) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `access` LONGTEXT NOT NULL,
+  `refresh` LONGTEXT NOT NULL,
+  `expires_at` BIGINT NOT NULL,
+  `busy_until` BIGINT NOT NULL DEFAULT 0,
+  `trouble` VARCHAR(300) NOT NULL DEFAULT ''
+);
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'oauth_tokens')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'oauth_tokens' AND index_name = 'oauth_tokens_expires_at'),
+  'CREATE INDEX `oauth_tokens_expires_at` ON `oauth_tokens` (`expires_at`)',
   'DO 0');
 PREPARE step FROM @ddl;
 EXECUTE step;

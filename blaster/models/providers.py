@@ -6,9 +6,10 @@ from blaster.models.crm_db import CrmModel
 from blaster.models.fields import Instant, LongText, Word, default
 
 
-class _Tokens(CrmModel):
-    """An owner's consent to signing in without a password. Both tokens are encrypted by the vault."""
+class OauthToken(CrmModel):
+    """The owner's consent for an account that signs in without a password. Both tokens are encrypted by the vault."""
 
+    smtp_account_id = BigIntegerField(primary_key=True)
     user_id = BigIntegerField()
     provider = Word()
     access = LongText()
@@ -17,17 +18,22 @@ class _Tokens(CrmModel):
     busy_until = Instant(**default(0))  # until then one process alone renews it
     trouble = CharField(300, **default(""))  # the provider's words where the consent has ended
 
-
-class OauthToken(_Tokens):
-    smtp_account_id = BigIntegerField(primary_key=True)
-
     class Meta:
         table_name = "oauth_tokens"
         indexes = ((("expires_at",), False),)
 
 
-class MailboxToken(_Tokens):
+class MailboxToken(CrmModel):
+    """The same for a mailbox."""
+
     mailbox_id = BigIntegerField(primary_key=True)
+    user_id = BigIntegerField()
+    provider = Word()
+    access = LongText()
+    refresh = LongText()
+    expires_at = Instant()
+    busy_until = Instant(**default(0))  # until then one process alone renews it
+    trouble = CharField(300, **default(""))  # the provider's words where the consent has ended
 
     class Meta:
         table_name = "mailbox_tokens"
