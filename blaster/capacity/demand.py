@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from peewee import JOIN, fn
+from peewee import fn
 
 from blaster import windows
 from blaster.capacity.supply import Left
@@ -80,28 +80,24 @@ def hours_to_clear(mails: int, left: Left) -> float | None:
 def waiting() -> list[Waiting]:
     """All campaigns that are under way; reads Server 1."""
     of, status = Campaign, CampaignStatus
-    last = CampaignMinute.select(CampaignMinute.campaign_id, fn.MAX(CampaignMinute.minute).alias("minute"))
-    last = last.group_by(CampaignMinute.campaign_id).alias("m")
-    query = (
-        status.select(
-            status.campaign_id,
-            of.user_id,
-            status.pending_emails + status.active_emails,
-            status.started_at,
-            last.c.minute,
-            status.snapshot_at,
-            of.send_windows,
-        )
-        .join(of, on=of.campaign_id == status.campaign_id)
-        .join(last, JOIN.LEFT_OUTER, on=last.c.campaign_id == status.campaign_id)
-        .where(status.status.in_(["staging", "running"]))
-    )
-    return [_waiting(*row) for row in query.tuples()]
+    mails = status.pending_emails + status.active_emails
+    columns = (status.campaign_id, of.user_id, mails, status.started_at, status.snapshot_at, of.send_windows)
+    query = status.select(*columns).join(of, on=of.campaign_id == status.campaign_id)
+    rows = list(query.where(status.status.in_(["staging", "running"])).tuples())
+    moved = _last_minutes([row[0] for row in rows])
+    return [_waiting(*row, moved.get(row[0], 0)) for row in rows]
 
 
-def _waiting(campaign_id, user_id, mails, started_at, minute, snapshot_at, send_windows) -> Waiting:
-    moved_at = max(started_at or 0, minute or 0)
-    return Waiting(campaign_id, user_id, int(mails), started_at or 0, moved_at, snapshot_at, send_windows)
+def _last_minutes(campaign_ids: list[int]) -> dict[int, int]:
+    """In which each sent something."""
+    row = CampaignMinute
+    query = row.select(row.campaign_id, fn.MAX(row.minute)).where(row.campaign_id.in_(campaign_ids))
+    return dict(query.group_by(row.campaign_id).tuples())
+
+
+def _waiting(campaign_id, user_id, mails, started_at, snapshot_at, send_windows, minute) -> Waiting:
+    began = started_at or 0
+    return Waiting(campaign_id, user_id, int(mails), began, max(began, minute), snapshot_at, send_windows)
 
 
 def balances(campaigns: Iterable[Waiting], left: dict[int, Left], names: dict[int, str]) -> list[Balance]:
