@@ -6,7 +6,7 @@ from flask import Blueprint, Flask, Response, current_app, render_template, requ
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 
-from blaster import users
+from blaster import login_attempts, users
 from blaster.errors import NotFound
 from blaster.web import htmx, kept
 from blaster.web.forms import LoginForm, refuse
@@ -88,10 +88,16 @@ def login() -> ResponseReturnValue:
         return _page(LoginForm(formdata=None), 200)
     if not form.validate_on_submit():
         return _page(form, 422 if form.is_submitted() else 200)
+    try:
+        attempt = login_attempts.begin(form.email.data, request.remote_addr or "")
+    except login_attempts.TooMany as error:
+        refuse(form, "", str(error))
+        return *_page(form, 429), {"Retry-After": str(error.seconds)}
     user = users.authenticate(form.email.data, form.password.data)
     if user is None:
         refuse(form, "", "That e-mail address and password do not match.")
         return _page(form, 422)
+    login_attempts.succeed(attempt)
     session.clear()
     session.permanent = True
     login_user(Person(user))
