@@ -2,6 +2,7 @@
 
 import resource
 import threading
+import time
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +52,16 @@ def journal_of(env: dict[str, str]) -> Path:
     """The journal of the only worker on these databases."""
     (path,) = Path(env["BLASTER_DATA_DIR"], "journal").glob("*.journal")
     return path
+
+
+def settled(sink) -> int:
+    """The number of mails at the sink, once it has not changed for a second and a half."""
+    seen, since = -1, time.monotonic()
+    while time.monotonic() - since < 1.5:
+        if (now := len(sink.records())) != seen:
+            seen, since = now, time.monotonic()
+        time.sleep(0.05)
+    return seen
 
 
 @contextmanager

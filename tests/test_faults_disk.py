@@ -1,6 +1,5 @@
 """Full disks: nothing is sent without an intent and a note, the log says why, and all goes on once there is room."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from blaster.demo.faults import Rule
 from blaster.queue.leases import Hold
 from blaster.workers import journal
 from blaster.workers.journal import Journal
-from tests.faults import journal_of, limit_files, received
+from tests.faults import journal_of, limit_files, received, settled
 from tests.queue_data import assert_books_balance, running_campaign, server_with_account, statuses
 from tests.test_web_campaigns import FORM
 from tests.work import is_at_rest, processes, wait_until
@@ -30,16 +29,6 @@ def server(databases, sink):
 
 def log_of(env: dict[str, str], name: str = "host-0") -> str:
     return Path(env["BLASTER_DATA_DIR"], f"{name}.log").read_text(errors="replace")
-
-
-def settled(sink) -> int:
-    """The number of mails at the sink, once it has not changed for a second."""
-    seen, since = -1, time.monotonic()
-    while time.monotonic() - since < 1.0:
-        if (now := len(sink.records())) != seen:
-            seen, since = now, time.monotonic()
-        time.sleep(0.05)
-    return seen
 
 
 def fill(env, process, server) -> None:

@@ -1,7 +1,10 @@
 """Defects put into worker processes on purpose: a lab that does not find them would find nothing."""
 
 import inspect
+import threading
+from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 
 from blaster.queue import claims, orphans, quota
 
@@ -18,8 +21,17 @@ def resend_the_sending() -> None:
 
 
 def budget_without_lock() -> None:
-    """The budget is read without the lock on the account's row."""
+    """The budget is read without the lock on the account's row, and by both feeders before either takes of it."""
     _replace_in(quota, "lock", "db.locked(", "(")
+    left, meetings = quota.left, defaultdict(lambda: threading.Barrier(2))
+
+    def left_for_both(accounts, now):
+        found = left(accounts, now)
+        with suppress(threading.BrokenBarrierError):
+            meetings[tuple(account.id for account in accounts)].wait(2)
+        return found
+
+    quota.left = left_for_both
 
 
 MUTANTS: dict[str, Callable[[], None]] = {
