@@ -97,7 +97,7 @@ def _about(report: Report, mail: Mail | None) -> Recipient:
 def _store(bounce: Bounce, digest: str, mailbox_id: int | None) -> Bounce | None:
     """None if it is there already. What it leads to is done first: if we die in between, it is done again."""
     with db.session(crm_db):
-        if Bounce.select().where((Bounce.user_id == bounce.user_id) & (Bounce.digest == digest)).exists():
+        if _is_known(bounce, digest):
             return None
         bounce.digest, bounce.mailbox_id, bounce.created_at = digest, mailbox_id, db.now(crm_db)
     if bounce.mail_id and _is_reason(bounce):
@@ -114,6 +114,15 @@ def _store(bounce: Bounce, digest: str, mailbox_id: int | None) -> Bounce | None
         return db.transaction(crm_db, work)
     except peewee.IntegrityError:  # another process read the same report
         return None
+
+
+def _is_known(bounce: Bounce, digest: str) -> bool:
+    """The report itself, or another one that says the same of the same mail: a recipient holds the token of their own
+    mail, and reports of it without end must neither pause a campaign nor let a domain rest."""
+    same = (Bounce.user_id == bounce.user_id) & (Bounce.digest == digest)
+    if bounce.mail_id:
+        same |= (Bounce.mail_id == bounce.mail_id) & (Bounce.bounce_class == bounce.bounce_class)
+    return Bounce.select().where(same).exists()
 
 
 def _count(bounce: Bounce) -> None:

@@ -56,6 +56,19 @@ def test_a_hard_bounce_suppresses_its_recipient_and_is_counted_once(databases):
     assert [row.campaign_id for row in suppressions.search(ALICE)] == [7]
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
+@pytest.mark.parametrize("name", ["arf_redacted", "dsn_unknown_user", "dsn_blocked"])
+def test_many_reports_about_one_mail_count_as_one(databases, name):
+    """Whoever got a mail holds its token, and could pause the campaign with it or let a domain rest."""
+    (mail,) = sent()
+    own = b"bounce-1@" if name.startswith("dsn") else b"arf-1@"
+    raw = about(mail, name, message_id="bounce-1")
+    found = [record(raw.replace(own, f"again{n}@".encode())) for n in range(4)]
+    assert all(each.is_ours for each in found)
+    assert [len(each.bounces) for each in found] == [1, 0, 0, 0]
+    assert sum(bounces.counts(ALICE, 7).values()) == len(bounces.list_bounces(ALICE)) == 1
+
+
 def test_a_complaint_suppresses_for_everybody_here(databases):
     (mail,) = sent()
     found = record(about(mail, "arf_redacted"))
