@@ -220,6 +220,46 @@ PREPARE step FROM @ddl;
 EXECUTE step;
 DEALLOCATE PREPARE step;
 
+CREATE TABLE IF NOT EXISTS `login_attempts` (
+  `id` BIGINT AUTO_INCREMENT NOT NULL PRIMARY KEY,
+  `name` VARCHAR(64) NOT NULL,
+  `client` VARCHAR(45) NOT NULL,
+  `at` BIGINT NOT NULL
+);
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'login_attempts')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'login_attempts' AND index_name = 'login_attempts_name_at'),
+  'CREATE INDEX `login_attempts_name_at` ON `login_attempts` (`name`, `at`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'login_attempts')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'login_attempts' AND index_name = 'login_attempts_client_at'),
+  'CREATE INDEX `login_attempts_client_at` ON `login_attempts` (`client`, `at`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'login_attempts')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'login_attempts' AND index_name = 'login_attempts_at'),
+  'CREATE INDEX `login_attempts_at` ON `login_attempts` (`at`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
 CREATE TABLE IF NOT EXISTS `recipient_lists` (
   `id` BIGINT AUTO_INCREMENT NOT NULL PRIMARY KEY,
   `user_id` BIGINT NOT NULL,
