@@ -4,12 +4,12 @@ import io
 
 import pytest
 
-from blaster import db, suppressions
+from blaster import campaigns, db, recipients, suppressions
 from blaster.db import crm_db
 from blaster.errors import Invalid, NotFound
 from blaster.models.consent import LiftedSuppression
 from blaster.models.crm_db import Suppression
-from blaster.queue import leases
+from blaster.queue import control, leases, staging
 from tests.queue_data import ALICE, BOB, claim, running_campaign, server_with_account, statuses
 
 R3 = ("r3@example.net", "r3@example.net")
@@ -64,6 +64,27 @@ def test_what_is_added_during_a_run_is_not_mailed_after_the_next_claim():
     suppressions.add(ALICE, "r4@example.net\nr5@example.net")
     assert claimed() == {"r6@example.net"}
     assert statuses() == {"claimed": 4, "suppressed": 2}
+
+
+def test_it_survives_the_list_and_its_import():
+    """Deleted and imported anew, into another list, in other letters: who said no still gets nothing."""
+    suppressions.record(ALICE, *R3, suppressions.UNSUBSCRIBE)
+    suppressions.add(ALICE, "@example.org")
+    for name in ("First", "Second"):
+        made = recipients.create_list(ALICE, name)
+        recipients.import_csv(ALICE, made.id, "email\nR3@Example.net\nr4@example.net\nzoe@EXAMPLE.org\n")
+        if name == "First":
+            recipients.delete_list(ALICE, made.id)
+    draft = campaigns.create_campaign(ALICE, name="Again", subject="Hi", text="Hi", list_id=made.id)
+    started = campaigns.start(ALICE, draft.campaign_id)
+    content = campaigns.content(started)
+    control.open_campaign(ALICE, draft.campaign_id, made.id, started.stage_until, content)
+    staging.stage_batch(control.state(ALICE, draft.campaign_id), 10)
+    server, account = server_with_account()
+    hold = leases.take(f"server:{server.id}", "host:1", 30_000)
+    rows, _ = claim(ALICE, server.id, account.id, draft.campaign_id, hold, 10)
+    assert [row.email for row in rows] == ["r4@example.net"]
+    assert statuses(draft.campaign_id) == {"claimed": 1, "suppressed": 2}
 
 
 def test_a_complaint_holds_for_everybody_and_its_sender_sees_it():
