@@ -64,6 +64,28 @@ def test_a_token_of_another_session_is_refused(alice, bob):
     assert alice.get("/").status_code == 200
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("site, status", [("cross-site", 403), ("same-origin", 303), ("none", 303)])
+def test_a_form_of_another_website_changes_nothing_even_with_a_token(alice, site, status):
+    fields = {"host": "smtp.example.com", "port": "587", "encryption": "starttls", "max_connections": "10"}
+    data = {"csrf_token": alice.token(), **fields}
+    answer = alice.client.post("/servers/new", data=data, headers={"Sec-Fetch-Site": site})
+    assert answer.status_code == status
+    assert ("Another website" in answer.text) is (status == 403)
+    assert len(servers.list_servers(alice.user_id)) == (status == 303)
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_another_website_may_lead_here_and_unsubscribe_but_not_sign_in(alice, visitor):
+    foreign = {"Sec-Fetch-Site": "cross-site"}
+    assert alice.client.get("/servers", headers=foreign).status_code == 200
+    assert visitor.client.post("/u/preview", headers=foreign).status_code == 200
+    for url in ("/login", "/servers/new"):
+        answer = visitor.client.post(url, data={"host": "typed elsewhere"}, headers=foreign)
+        assert answer.status_code == 403
+        assert "typed elsewhere" not in answer.text
+
+
 def test_an_htmx_form_that_fails_says_so_on_top_of_the_page(alice):
     answer = alice.client.post("/servers/new", data={}, headers={"HX-Request": "true"})
     assert (answer.status_code, answer.headers["HX-Retarget"]) == (422, "#flash")

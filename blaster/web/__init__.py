@@ -67,6 +67,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     polls.register(app)  # before a connection is taken
     app.before_request(_hold_connections)
     app.teardown_request(_give_connections_back)
+    security.refuse_other_sites(app)  # before sign-in, which keeps what a form carries
     auth.require_sign_in(app)  # before the token check, which reads the whole form
     security.protect(app, settings)
     formatting.register(app)

@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 from blaster import db
 from blaster.errors import Conflict, Invalid, NotFound
 from blaster.web import htmx, kept
+from blaster.web.security import OtherSite
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(Conflict, _conflict)
     app.register_error_handler(Invalid, _invalid)
     app.register_error_handler(CSRFError, _csrf)
+    app.register_error_handler(OtherSite, _other_site)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(db.Unavailable, _unavailable)
     app.register_error_handler(Exception, _crash)
@@ -72,6 +74,11 @@ def _csrf(_error: CSRFError) -> ResponseReturnValue:
         return render_template("auth/kept.html", **view), 400
     text = "This form belongs to a session that has ended. Reload the page, sign in if asked, and send it again."
     return _page(400, "Please send it again", text)
+
+
+def _other_site(_error: OtherSite) -> ResponseReturnValue:
+    text = "Another website sent this form, so nothing was done. Open the page here and use its own form."
+    return _page(403, "Not from elsewhere", text)
 
 
 def _unavailable(error: Exception) -> ResponseReturnValue:

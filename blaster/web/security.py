@@ -1,9 +1,10 @@
-"""What every answer carries: headers, cookie flags, the CSRF token's check."""
+"""What every answer carries: headers, cookie flags; forms of other websites are refused."""
 
 import secrets
 
 from flask import Flask, Response, g, request
 from flask_wtf.csrf import CSRFProtect
+from werkzeug.exceptions import Forbidden
 
 from blaster.config import Settings
 
@@ -14,6 +15,22 @@ _POLICY = (
 # Someone's mail: nothing loads but what it carries itself, no script runs, and it is nobody's origin.
 _MAIL_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
 _YEAR = 365 * 24 * 3600
+_CHANGES_NOTHING = {"GET", "HEAD", "OPTIONS"}
+
+
+class OtherSite(Forbidden):
+    """The browser says that another website sent this request."""
+
+
+def refuse_other_sites(app: Flask) -> None:
+    """Let no other website change anything, beside the token's check. Unsubscribing is free to come from anywhere."""
+    app.before_request(_refuse_other_sites)
+
+
+def _refuse_other_sites() -> None:
+    is_foreign = request.headers.get("Sec-Fetch-Site") == "cross-site"
+    if is_foreign and request.method not in _CHANGES_NOTHING and request.blueprint != "unsubscribe":
+        raise OtherSite
 
 
 def protect(app: Flask, settings: Settings) -> None:
