@@ -48,8 +48,8 @@ class Lab:
 @pytest.mark.parametrize(
     ("engine", "options"),
     [
-        ("sqlite", "--mails 800 --kills 8 --stops 1 --terms 1 --pauses 1"),
-        ("mysql", "--mails 2000 --kills 15 --stops 3 --terms 1 --pauses 1 --cuts 2 --restarts 1"),
+        ("sqlite", "--mails 600 --kills 6 --stops 1 --terms 1 --pauses 1"),
+        ("mysql", "--mails 1000 --kills 8 --stops 2 --terms 1 --pauses 1 --cuts 2 --restarts 1"),
     ],
 )
 def test_nothing_is_lost_and_nothing_is_sent_twice(engine, options):
@@ -63,7 +63,6 @@ def test_defects_are_found():
     runs = {
         "mark-after-send": Lab("sqlite", f"{CALM} --mails 200 --kills 3 --mutant mark-after-send"),
         "resend-the-sending": Lab("sqlite", f"{CALM} --mails 400 --crashes 1 --stops 5 --mutant resend-the-sending"),
-        "budget-without-lock": Lab("mysql", f"{CALM} --mails 400 --mutant budget-without-lock"),
     }
     with ExitStack() as stack:
         for run in runs.values():
@@ -71,7 +70,16 @@ def test_defects_are_found():
         broken = {mutant: run.result()["broken"] for mutant, run in runs.items()}
     assert "I2" in broken["mark-after-send"], broken
     assert "I2" in broken["resend-the-sending"], broken
-    assert "I6" in broken["budget-without-lock"], broken
+
+
+def test_a_missing_lock_is_found():
+    """Two feeders have to meet over one budget, which in two of three runs they do."""
+
+    def broken(seed: int) -> dict:
+        with Lab("mysql", f"{CALM} --mails 400 --seed {seed} --mutant budget-without-lock") as lab:
+            return lab.result()["broken"]
+
+    assert any("I6" in broken(seed) for seed in range(8))
 
 
 def test_the_same_seed_breaks_the_same_things():
