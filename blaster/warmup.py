@@ -19,14 +19,14 @@ def daily_limit(account, now: int) -> int:
     """
     if not account.warmup_start:
         return account.daily_limit
-    return min(account.daily_limit, _ramp(account.warmup_start, _day(account, now)))
+    return min(account.daily_limit, _ramp(account.warmup_start, day(account, now)))
 
 
 def next_step(account, now: int) -> int | None:
     """When the figure grows next (ms); None where it has reached the account's limit, or there is no plan."""
     if daily_limit(account, now) >= account.daily_limit:
         return None
-    return account.warmup_from + (_day(account, now) + 1) * DAY
+    return account.warmup_from + (day(account, now) + 1) * DAY
 
 
 @dataclass(frozen=True)
@@ -44,20 +44,25 @@ def progress(account, now: int) -> Progress | None:
     next_at = next_step(account, now)
     if next_at is None:
         return None
-    return Progress(_day(account, now) + 1, len(list(steps(account))), daily_limit(account, now), next_at)
+    return Progress(day(account, now) + 1, len(list(steps(account))), daily_limit(account, now), next_at)
+
+
+def is_held(account, now: int) -> bool:
+    """Does the plan repeat a day, because of what came back on it?"""
+    return bool(account.warmup_held) and account.warmup_held == account.warmup_from + day(account, now) * DAY
 
 
 def steps(account) -> Iterator[int]:
     """The daily limits from the first day to the first one without a limit of the plan's."""
-    for day in range(LONGEST):
-        limit = daily_limit(account, account.warmup_from + day * DAY)
+    for n in range(LONGEST):
+        limit = daily_limit(account, account.warmup_from + n * DAY)
         yield limit
         if limit >= account.daily_limit:
             return
 
 
-def _day(account, now: int) -> int:
-    """Whole days since the plan began; a plan of the future counts as its first day."""
+def day(account, now: int) -> int:
+    """Whole days since the plan began (0 on the first); a plan of the future counts as its first day."""
     return max(0, min((now - account.warmup_from) // DAY, LONGEST))
 
 

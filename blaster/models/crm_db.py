@@ -47,7 +47,10 @@ class SmtpAccount(CrmModel):
     hourly_limit = IntegerField(**default(50))  # mails in any 60 minutes
     auth = Word(**default("password"))  # password | google | microsoft: the provider that consent was given to
     warmup_start = IntegerField(**default(0))  # mails on the first day of its warm-up plan; 0: no plan
-    warmup_from = Instant(**default(0))  # when that day begins
+    warmup_from = Instant(**default(0))  # when that day begins, later by each day that the plan was held
+    warmup_judged = IntegerField(**default(0))  # the day of the plan up to which it was looked at what came back …
+    warmup_held = Instant(**default(0))  # … and when it was last held for that, by `queue.warming`
+    warmup_reason = CharField(120, **default(""))
     bounce_address = CharField(254, **default(""))  # bounces+{token}@example.com: the envelope sender, for each mail
     from_domains = CharField(500, **default(""))  # domains it may send from beside its own, separated by blanks
     sent_today = IntegerField(**default(0))  # mails charged in the last 24 hours, for the guide's queries

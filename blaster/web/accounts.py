@@ -58,6 +58,7 @@ def _page(form: AccountForm, server: SmtpServer, account: SmtpAccount | None, pr
     if account:
         now = db.now(db.crm_db)
         context |= {"plan": warmup.progress(account, now), "steps": list(warmup.steps(account))}
+        context["is_held"] = warmup.is_held(account, now)
         context["needs_consent"] = bool(oauth.without_consent([account])) or _is_refused(account)
     excess = caps_of(preset, form.hourly_limit.data, form.daily_limit.data)
     return htmx.form_page("accounts/edit.html", "accounts/_form.html", form, **context, excess=excess)

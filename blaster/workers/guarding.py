@@ -7,11 +7,12 @@ from blaster import db, erased, suppressions
 from blaster.db import crm_db
 from blaster.models.bounces import CampaignGuard
 from blaster.models.crm_db import CampaignControl, Mail
-from blaster.queue import control, domains, guard, lately, providers
+from blaster.queue import control, domains, guard, lately, providers, warming
 from blaster.workers.holds import Holds
 
 LOOK_SECONDS = 1.0
 FOLLOW_SECONDS = 5.0
+WARMING_SECONDS = 20.0
 POSTPONE_SECONDS = 60.0
 LEASE_SECONDS = 5.0
 ENDED_FOR = 600_000  # ms that a campaign is followed after its end
@@ -39,6 +40,8 @@ class Guarding:
             for campaign in _lately():
                 self._follow(campaign)
             self._postpone()
+        if self._is_due("warm-up", WARMING_SECONDS):
+            warming.judge()
 
     def _is_due(self, what: str, seconds: float) -> bool:
         now = time.monotonic()
