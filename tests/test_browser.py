@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from blaster import boot, campaigns, config, db, recipients, schema, servers, users
+from blaster import boot, campaigns, config, db, mailboxes, recipients, schema, servers, suppressions, users
 from blaster.config import PROJECT
 from blaster.imports import run, uploads
+from blaster.queue import domains
 from tests.conftest import REQUIRE_ALL, environment
 from tests.ports import free_port
 from tests.sinks import SinkThread
@@ -273,7 +274,22 @@ def pages_of(name: str, site: Site) -> list[str]:
     numbers = (draft.campaign_id, started.campaign_id, list_id, server.id)
     patterns = ["/campaigns/{0}/edit", "/campaigns/{0}/review", "/campaigns/{1}", "/lists/{2}", "/lists/{2}/import"]
     patterns += ["/lists/{2}/rename", "/servers/{3}", "/servers/{3}/edit", "/servers/{3}/accounts/new"]
-    return base + [pattern.format(*numbers) for pattern in patterns] + pages_of_imports(user_id, list_id)
+    pages = base + [pattern.format(*numbers) for pattern in patterns]
+    return pages + pages_of_imports(user_id, list_id) + pages_of_consent(user_id)
+
+
+def pages_of_consent(user_id: int) -> list[str]:
+    """Who gets no mail, what came back, a domain that refuses: with words as long as they may be."""
+    suppressions.add(user_id, f"{'long' * 15}@{'domain' * 10}.example\n@competitor.example")
+    fields = {"kind": "imap", "encryption": "tls", "login": "b" * 60 + "@example.com", "password": "secret"}
+    box = mailboxes.add_mailbox(user_id, host="localhost", **fields)
+    mailboxes.set_active(user_id, box.id, False)
+    for _ in range(domains.FEWEST):
+        domains.refused(user_id, "d" * 60 + ".example", "550 5.7.1 " + "https://example.com/" + "x" * 200)
+    (account, *_) = servers.list_accounts(user_id)
+    entry = suppressions.search(user_id)[0].id
+    pages = [f"/suppressions/{entry}/lift", f"/mailboxes/{box.id}/edit", f"/accounts/{account.id}/domain"]
+    return [*pages, "/suppressions", "/suppressions/add", "/mailboxes", "/servers/new?preset=zoho"]
 
 
 def pages_of_imports(user_id: int, list_id: int) -> list[str]:
