@@ -7,11 +7,12 @@ import hashlib
 import threading
 from base64 import urlsafe_b64encode
 from collections import Counter
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from blaster import config, consent, db, oauth, servers, vault
+from blaster import campaigns, config, consent, db, oauth, recipients, servers, vault
 from blaster.db import crm_db
 from blaster.mail import probe
 from blaster.mail.auth import Credentials
@@ -23,7 +24,7 @@ from blaster.web import create_app
 from blaster.workers import orchestrator, tokens
 from tests.queue_data import ALICE, running_campaign, server_with_account, statuses
 from tests.test_isolation import everything
-from tests.work import is_at_rest, wait_until, worker
+from tests.work import is_at_rest, processes, wait_until, worker
 
 pytest_plugins = ["tests.fake_provider"]
 only_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -222,6 +223,49 @@ def test_without_a_token_an_account_waits_for_its_provider(env, provider, sink, 
         provider.status = 200
         wait_until(is_at_rest)
     assert statuses() == {"sent": 20}
+
+
+@only_sqlite
+def test_acceptance_from_the_first_token_to_the_second_consent(env, alice, provider, sink):
+    """Feature 8 with worker processes: renewed in time by one of them; revoked: it waits, says so, and goes on."""
+    server, account = server_with_account(alice.user_id, hourly=20, host=sink.host, port=sink.port)
+    by_consent(account, user_id=alice.user_id, minutes=9)
+    sink.sink.tokens = {"access-canary-0", "access-canary-1"}
+    campaign_id = started(alice, mails=50)
+    page, at_servers = f"/campaigns/{campaign_id}", f"/servers/{server.id}"
+    with processes(env, 2):
+        wait_until(lambda: len(sink.records()) == 20)
+        wait_until(lambda: vault.decrypt(token(account).access) == "access-canary-1")
+        assert [request["refresh_token"] for request in provider.requests] == ["refresh-canary-0"]
+
+        provider.error = "invalid_grant"
+        with db.session(crm_db):
+            OauthToken.update(expires_at=OauthToken.expires_at - 55 * MINUTE).execute()
+        wait_until(lambda: "Needs attention" in alice.get(at_servers).text)
+        with db.session(crm_db):
+            SmtpAccount.update(hourly_limit=1_000).execute()
+        for words in ("Your consent is missing or has ended", f'href="/accounts/{account.id}/consent"'):
+            assert words in alice.get(at_servers).text
+        assert "Your consent is missing or has ended" in alice.get(page).text
+        assert statuses(campaign_id) == {"sent": 20, "pending": 30}
+        assert len(provider.requests) == 2, "a revoked token is not asked about again"
+
+        provider.error, sink.sink.tokens = "", {"access-canary-3"}
+        asked = begun_at(alice, f"/accounts/{account.id}/consent")
+        alice.get(f"/consent/answer?code=the-code&state={asked['state']}")
+        wait_until(lambda: is_at_rest(campaign_id))
+    assert statuses(campaign_id) == {"sent": 50}
+    assert Counter(record.recipient for record in sink.records()).most_common(1)[0][1] == 1
+    assert "canary" not in "".join(path.read_text() for path in Path(env["BLASTER_DATA_DIR"]).glob("*.log"))
+
+
+def started(person, mails: int) -> int:
+    """A campaign of a person that the workers stage and send."""
+    made = recipients.create_list(person.user_id, "Readers")
+    recipients.import_csv(person.user_id, made.id, "email\n" + "".join(f"r{n}@example.net\n" for n in range(mails)))
+    campaign = campaigns.create_campaign(person.user_id, name="News", subject="News", text="Hello", list_id=made.id)
+    assert person.post(f"/campaigns/{campaign.campaign_id}/start").status_code == 303
+    return campaign.campaign_id
 
 
 # Pages
