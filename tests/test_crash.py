@@ -73,13 +73,13 @@ def test_defects_are_found():
 
 
 def test_a_missing_lock_is_found():
-    """Two feeders have to meet over one budget, which in two of three runs they do."""
+    """Two feeders have to meet over one budget, which nearly every run brings about."""
 
     def broken(seed: int) -> dict:
         with Lab("mysql", f"{CALM} --mails 400 --seed {seed} --mutant budget-without-lock") as lab:
             return lab.result()["broken"]
 
-    assert any("I6" in broken(seed) for seed in range(8))
+    assert any("I6" in broken(seed) for seed in range(4))
 
 
 def test_the_same_seed_breaks_the_same_things():

@@ -1,10 +1,10 @@
 """Defects put into worker processes on purpose: a lab that does not find them would find nothing."""
 
 import inspect
+import random
 import threading
 from collections import defaultdict
 from collections.abc import Callable
-from contextlib import suppress
 
 from blaster.queue import claims, orphans, quota
 
@@ -23,12 +23,17 @@ def resend_the_sending() -> None:
 def budget_without_lock() -> None:
     """The budget is read without the lock on the account's row, and by both feeders before either takes of it."""
     _replace_in(quota, "lock", "db.locked(", "(")
-    left, meetings = quota.left, defaultdict(lambda: threading.Barrier(2))
+    left, meetings, met = quota.left, defaultdict(lambda: threading.Barrier(2)), set()
 
     def left_for_both(accounts, now):
-        found = left(accounts, now)
-        with suppress(threading.BrokenBarrierError):
-            meetings[tuple(account.id for account in accounts)].wait(2)
+        found, key = left(accounts, now), tuple(account.id for account in accounts)
+        if key not in met and any(found.values()):
+            try:
+                meetings[key].wait(random.uniform(0.2, 1))
+            except threading.BrokenBarrierError:
+                meetings[key].reset()
+                raise
+            met.add(key)
         return found
 
     quota.left = left_for_both
