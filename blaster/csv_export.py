@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from io import StringIO
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # the wide ones are what a Japanese Excel makes formulas of too
+_BREAKS = ("\t", "\r", "\n")  # programs drop them, and what stands behind them begins the cell
 _LINES = 500  # written in one piece
 
 
@@ -23,11 +24,13 @@ def stream(header: Sequence[str], rows: Iterable[Sequence]) -> Iterator[bytes]:
 
 
 def safe(value: object) -> str:
-    """The cell. A text that a spreadsheet would calculate gets an apostrophe in front; numbers of ours stay numbers."""
+    """The cell. A text that a spreadsheet would calculate gets an apostrophe in front, as OWASP
+    advises; blanks before it do not hide it. Numbers of ours stay numbers."""
     if value is None:
         return ""
     text = str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
+    is_formula = text.startswith(_BREAKS) or text.lstrip().startswith(_FORMULA)
+    return f"'{text}" if isinstance(value, str) and is_formula else text
 
 
 def instant(ms: int | None) -> str:

@@ -10,7 +10,10 @@ def read(pieces) -> list[list[str]]:
     return list(csv.reader(StringIO(b"".join(pieces).decode("utf-8-sig"))))
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", '=HYPERLINK("http://x","y")'])
+@pytest.mark.parametrize(
+    "cell",
+    ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", " =1+1", "\u00a0@x", "＝1+1", '=HYPERLINK("http://x","y")'],
+)
 def test_no_cell_is_a_formula(cell):
     assert csv_export.safe(cell) == "'" + cell
     assert read(csv_export.stream([cell], [[cell]])) == [["'" + cell]] * 2
