@@ -31,6 +31,9 @@ def test_whatever_htmx_does_works_without_scripts(app, admin, started):
                 plain = attributes.get("action") or attributes.get("formaction") or attributes.get("type") == "submit"
                 assert plain in (attributes["hx-post"], True), text
                 assert tag == "button" or attributes["method"] == "post", text
+            elif tag == "form":  # of one field: Enter sends it
+                assert attributes.get("method") == "get", text
+                assert attributes["action"].partition("#")[0] == attributes["hx-get"], text
             elif not attributes.get("hx-trigger", "").startswith("every "):
                 assert attributes.get("href") or tag in ("input", "select"), text  # a field of a form with a button
             assert attributes.get("hx-target"), "inherited targets mean something else in the next htmx: " + text
