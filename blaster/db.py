@@ -21,7 +21,6 @@ from pymysql.constants import CLIENT, SERVER_STATUS
 from blaster import literals
 
 log = logging.getLogger(__name__)
-
 campaign_db = peewee.DatabaseProxy()
 crm_db = peewee.DatabaseProxy()
 
@@ -155,7 +154,7 @@ def transaction(database, work: Callable):
             _drop_connection(database)
             if time.monotonic() > deadline:
                 raise Unavailable(f"The database does not answer ({type(error).__name__}).") from error
-            log.info("transaction repeated after %s %s", type(error).__name__, _number(error))
+            log.info("transaction repeated after %s %s", type(error).__name__, number(error))
         time.sleep(random.uniform(0, pause))
         pause = min(pause * 2, 2.0)
 
@@ -182,8 +181,8 @@ def is_transient(error: BaseException) -> bool:
         return True
     if isinstance(error, peewee.InterfaceError | pymysql.InterfaceError) and error.args[:1] == (0,):
         return True  # a statement on a connection that broke before: (0, '')
-    number = _number(error)
-    return number in _TRANSIENT if number else "locked" in str(error) or "busy" in str(error)
+    code = number(error)
+    return code in _TRANSIENT if code else "locked" in str(error) or "busy" in str(error)
 
 
 def is_outage(error: BaseException) -> bool:
@@ -196,10 +195,11 @@ def is_outage(error: BaseException) -> bool:
 
 def is_full(error: BaseException) -> bool:
     """True where the disk or the table space is full: nothing may be sent until it is mended."""
-    return _number(error) in {1114, 1021, 28} or "disk is full" in str(error) or "disk I/O" in str(error)
+    return number(error) in {1114, 1021, 28} or "disk is full" in str(error) or "disk I/O" in str(error)
 
 
-def _number(error: BaseException) -> int:
+def number(error: BaseException) -> int:
+    """MySQL's number of an error, 0 where there is none."""
     while error is not None:
         if error.args and isinstance(error.args[0], int) and error.args[0]:
             return error.args[0]

@@ -6,7 +6,7 @@ from pathlib import Path
 from filelock import FileLock
 from playhouse.migrations import Runner
 
-from blaster.db import campaign_db, crm_db, is_sqlite
+from blaster.db import campaign_db, crm_db, is_sqlite, session
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -21,6 +21,15 @@ def migrate() -> list[str]:
         with database.connection_context(), _alone(database):
             applied += Runner(database, str(MIGRATIONS / name), table_name=f"schema_migration_{name}").up()
     return applied
+
+
+def pending(database) -> tuple[list[str], list[str]]:
+    """(steps that are not applied, steps that are applied and unknown to this version) of one of the two databases."""
+    name = "campaign" if database is campaign_db else "crm"
+    with session(database):
+        steps = Runner(database, str(MIGRATIONS / name), table_name=f"schema_migration_{name}").status()
+    missing = [step.name for step in steps if step.path is not None and not step.applied]
+    return missing, [step.name for step in steps if step.path is None]
 
 
 @contextmanager

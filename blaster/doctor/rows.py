@@ -1,14 +1,25 @@
-"""Rows of Server 2 that should not be as they are."""
+"""Rows of the queue that should not be as they are. Each question is answered by an index."""
 
 from collections.abc import Iterator
 
-from blaster import db, vault
-from blaster.db import campaign_db, crm_db
-from blaster.doctor import Finding
-from blaster.models.campaign_db import User
-from blaster.models.crm_db import SmtpAccount
+from blaster import db
+from blaster.db import crm_db
+from blaster.doctor import Finding, Patient, fault, needs, warning
+from blaster.models.crm_db import CampaignControl
+from blaster.queue import control, recount
 
-_GRACE = 120_000  # ms after which somebody should have taken over a lease that ran out
+RECENT = 100  # campaigns that ended last, which are counted as well
+
+# A search by campaign and status for each campaign, never a walk over the table.
+_UNDER_WAY = (
+    "SELECT c.campaign_id, c.run_state, m.lease_token, COUNT(*) FROM campaign_control c JOIN mail_blaster m"
+    " ON m.campaign_id=c.campaign_id AND m.status IN ('claimed', 'sending')"
+    " GROUP BY c.campaign_id, c.run_state, m.lease_token ORDER BY c.campaign_id"
+)
+_SIZES = (
+    "SELECT campaign_id, SUM(pending + active + sent + failed + unknown + suppressed + cancelled) FROM campaign_tally"
+    " WHERE campaign_id IN (%s) GROUP BY campaign_id"
+)
 
 
 def _all(query: str, *values) -> list[tuple]:
@@ -16,63 +27,81 @@ def _all(query: str, *values) -> list[tuple]:
         return list(db.execute(crm_db, query, *values).fetchall())
 
 
-def plain_passwords() -> Iterator[Finding]:
-    """Passwords that the guide's SQL inserted in the clear."""
-    for account_id, password in _all("SELECT id, password FROM smtp_accounts WHERE password > ''"):
-        if not vault.is_encrypted(password):
-            yield Finding(
-                "error",
-                f"The password of account {account_id} lies in the clear.",
-                "Run the doctor with --fix: it encrypts it.",
-                lambda i=account_id, p=password: _encrypt(i, p),
-            )
-
-
-def _encrypt(account_id: int, password: str) -> None:
-    same = (SmtpAccount.id == account_id) & (SmtpAccount.password == password)  # nobody changed it meanwhile
-    secret = vault.encrypt(password)
-    db.transaction(crm_db, lambda: SmtpAccount.update(password=secret).where(same).execute())
-
-
-def accounts_without_user() -> Iterator[Finding]:
-    """The guide's "No SMTP accounts found for user": user_id is not set properly."""
-    with db.session(campaign_db):
-        users = {user_id for (user_id,) in User.select(User.id).tuples()}
-    for account_id, user_id in _all("SELECT id, user_id FROM smtp_accounts ORDER BY id"):
-        if user_id not in users:
-            what = f"Account {account_id} belongs to user {user_id}, who does not exist."
-            yield Finding("error", what, "Set smtp_accounts.user_id to the user it is meant for, or delete it.")
-
-
-def servers_without_accounts() -> Iterator[Finding]:
-    """Servers that can send nothing."""
-    query = (
-        "SELECT s.id FROM smtp_servers s LEFT JOIN smtp_accounts a ON a.smtp_server_id=s.id AND a.user_id=s.user_id"
-        " WHERE a.id IS NULL ORDER BY s.id"
-    )
-    for (server_id,) in _all(query):
-        yield Finding("warning", f"Server {server_id} has no account of its owner.", "Add an account, or delete it.")
-
-
-def expired_leases() -> Iterator[Finding]:
-    """Leases that ran out and that no worker took over."""
-    with db.session(crm_db):
-        now = db.now(crm_db)
-    for (name,) in _all("SELECT name FROM leases WHERE expires_at < %s ORDER BY name", now - _GRACE):
-        yield Finding(
-            "error", f"Lease {name} ran out and was not taken over.", "Start a worker: it recovers its mails."
+@needs("Server 2")
+def orphans(patient: Patient) -> Iterator[Finding]:
+    """Mails under way that no lease stands for; those of campaigns that have ended are another finding."""
+    rows = _all(_UNDER_WAY)  # before the leases: the lease of every claim that we see was there before it
+    held = {token for (token,) in _all("SELECT token FROM leases")}
+    lost: dict[int, int] = {}
+    for campaign_id, run_state, token, mails in rows:
+        if run_state in control.OPEN and token not in held:
+            lost[campaign_id] = lost.get(campaign_id, 0) + mails
+    for campaign_id, mails in lost.items():
+        yield fault(
+            "orphans",
+            f"campaign {campaign_id}",
+            f"{mails} mails are under way without a lease.",
+            "They are neither sent nor shown as unknown.",
+            "Start a worker: its sweep puts them right in a minute.",
         )
 
 
-def orphan_rows() -> Iterator[Finding]:
-    """Mails under way that no lease stands for."""
+@needs("Server 2")
+def after_the_end(patient: Patient) -> Iterator[Finding]:
+    """Claimed or sending mails of campaigns that were cancelled or have finished."""
+    ended: dict[tuple, int] = {}
+    for campaign_id, run_state, _, mails in _all(_UNDER_WAY):
+        if run_state not in control.OPEN:
+            ended[campaign_id, run_state] = ended.get((campaign_id, run_state), 0) + mails
+    for (campaign_id, run_state), mails in ended.items():
+        yield fault(
+            "claims-after-the-end",
+            f"campaign {campaign_id}",
+            f"It is {run_state}, and {mails} of its mails are still claimed or sending.",
+            "Its states do not add up, and no worker looks at a campaign that has ended.",
+            f"UPDATE campaign_control SET run_state='running' WHERE campaign_id={campaign_id} (or 'cancelling', if it"
+            " was cancelled): workers put its mails right and end it again.",
+        )
+
+
+@needs("Server 2")
+def tally(patient: Patient) -> Iterator[Finding]:
+    """The counters of open campaigns, and of those that ended last, against their rows; large ones are left out."""
+    with db.session(crm_db):
+        query = CampaignControl.select(CampaignControl.campaign_id)
+        running = query.where(CampaignControl.run_state.in_(control.OPEN))
+        latest = query.where(CampaignControl.run_state.in_(("finished", "cancelled")))
+        latest = latest.order_by(CampaignControl.campaign_id.desc()).limit(RECENT)
+        ids = sorted({campaign_id for each in (running, latest) for (campaign_id,) in each.tuples()})
+    sizes = dict(_all(_SIZES % ", ".join(["%s"] * len(ids)), *ids)) if ids else {}
+    for campaign_id in ids:
+        if sizes.get(campaign_id, 0) <= patient.at_most and (missing := recount.difference(campaign_id)):
+            words = ", ".join(f"{state} {n:+d}" for state, n in sorted(missing.items()))
+            yield fault(
+                "tally-wrong",
+                f"campaign {campaign_id}",
+                f"Its counters disagree with its mails ({words}).",
+                "Pages show wrong numbers, and it may finish too early or never.",
+                "Run the doctor with --fix, or scripts/maintenance.py: both count anew.",
+                fix=lambda campaign_id=campaign_id: recount.correct(campaign_id),
+            )
+
+
+@needs("Server 2")
+def messages(patient: Patient) -> Iterator[Finding]:
+    """Campaigns without their frozen message."""
     query = (
-        "SELECT m.campaign_id, COUNT(*) FROM mail_blaster m LEFT JOIN leases l ON l.token=m.lease_token"
-        " WHERE m.status IN ('claimed', 'sending') AND l.token IS NULL GROUP BY m.campaign_id"
+        "SELECT c.campaign_id FROM campaign_control c LEFT JOIN campaign_content m ON m.campaign_id=c.campaign_id"
+        " WHERE m.campaign_id IS NULL ORDER BY c.campaign_id"
     )
-    for campaign_id, number in _all(query):
-        what = f"{number} mails of campaign {campaign_id} are under way without a lease."
-        yield Finding("error", what, "Start a worker: its sweep puts them right.")
+    for (campaign_id,) in _all(query):
+        yield warning(
+            "message-missing",
+            f"campaign {campaign_id}",
+            "Server 2 has no message for it.",
+            "Its mails cannot be made, and the links in those that were sent do not work.",
+            "Restore campaign_content of Server 2 from a backup, or cancel the campaign.",
+        )
 
 
-CHECKS = (plain_passwords, accounts_without_user, servers_without_accounts, expired_leases, orphan_rows)
+CHECKS = (orphans, after_the_end, tally, messages)

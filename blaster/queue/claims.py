@@ -18,7 +18,7 @@ from blaster.queue.leases import Hold
 
 # What a claim takes, and what it takes when there is nothing left of the former.
 UNTRIED = "campaign_id=%s AND status='pending' AND due_at=0 AND id>%s ORDER BY id LIMIT %s"
-_RETRIED = "campaign_id=%s AND status='pending' AND due_at BETWEEN 1 AND %s ORDER BY due_at, id LIMIT %s"
+RETRIED = "campaign_id=%s AND status='pending' AND due_at BETWEEN 1 AND %s ORDER BY due_at, id LIMIT %s"
 _COLUMNS = "id, email, fields, attempts, email_key"
 _SETTLED = (
     *(Mail.status, Mail.due_at, Mail.attempts, Mail.bucket, Mail.lease_token),
@@ -266,7 +266,7 @@ def _find(campaign_id: int, limit: int, now: int, mark: int) -> list[tuple]:
     query = f"SELECT {_COLUMNS} FROM mail_blaster WHERE "
     rows = list(db.execute(crm_db, query + UNTRIED + " {skip}", campaign_id, mark, limit).fetchall())
     if len(rows) < limit:
-        rows += db.execute(crm_db, query + _RETRIED + " {skip}", campaign_id, now, limit - len(rows)).fetchall()
+        rows += db.execute(crm_db, query + RETRIED + " {skip}", campaign_id, now, limit - len(rows)).fetchall()
     return rows
 
 
