@@ -7,6 +7,7 @@ from blaster.db import crm_db
 from blaster.demo.faults import Rule
 from blaster.models.crm_db import CampaignContent, Mail, SmtpHealth, SmtpServer
 from blaster.queue import health
+from tests.clock import HOUR
 from tests.faults import Hanging, all_sent_once, received
 from tests.ports import free_port
 from tests.queue_data import BOB, assert_books_balance, running_campaign, server_with_account, statuses
@@ -165,7 +166,8 @@ def test_a_greylisted_mail_is_tried_again_by_itself_and_sent_once(databases, ser
     all_sent_once(20, sink)
 
 
-def test_replies_that_are_none_leave_only_their_own_mail_in_doubt(databases, server, sink):
+def test_replies_that_are_none_leave_only_their_own_mail_in_doubt(databases, server, sink, monkeypatch):
+    monkeypatch.setitem(health.COOLING, "connection", (1_000, HOUR))
     sink.play(
         Rule("dot", "garbage", reply="\x00\xff no SMTP\n", recipient="r1@*"),
         Rule("dot", "reply", "999 9.9.9 what", recipient="r2@*"),
