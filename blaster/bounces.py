@@ -14,6 +14,7 @@ from blaster.db import crm_db
 from blaster.mail import bounces as reports
 from blaster.mail.bounces import Recipient, Report
 from blaster.mail.tokens import is_ours
+from blaster.models.archive import ArchivedMail
 from blaster.models.bounces import Bounce, CampaignBounces
 from blaster.models.crm_db import CampaignControl, Mail
 
@@ -54,7 +55,7 @@ def record(user_id: int, raw: bytes, *, key: bytes, mailbox_id: int | None = Non
     return Found(report.kind, bool(mails), tuple(filter(None, recorded)))
 
 
-def _mails(user_id: int, report: Report, key: bytes) -> list[Mail]:
+def _mails(user_id: int, report: Report, key: bytes) -> list[Mail | ArchivedMail]:
     """Those of this user's mails whose token the report holds."""
     ours = {
         row_id: campaign_id
@@ -64,8 +65,12 @@ def _mails(user_id: int, report: Report, key: bytes) -> list[Mail]:
     if not ours:
         return []
     with db.session(crm_db):
-        mine = Mail.id.in_(list(ours)) & (Mail.user_id == user_id) & Mail.status.in_(_SENT)
-        return [mail for mail in Mail.select().where(mine) if mail.campaign_id == ours[mail.id]]
+        found = [mail for model in (Mail, ArchivedMail) for mail in _sent(model, user_id, list(ours))]
+    return [mail for mail in found if mail.campaign_id == ours[mail.id]]
+
+
+def _sent(model, user_id: int, ids: list[int]):
+    return model.select().where(model.id.in_(ids) & (model.user_id == user_id) & model.status.in_(_SENT))
 
 
 def _row(user_id: int, report: Report, mail: Mail | None) -> Bounce:

@@ -38,6 +38,7 @@ class Settings:
     loop_delay: float = 0.05  # guide: Loop Delay 50 ms
     campaigns_warning: int = 5  # guide: warning at 5+ concurrent campaigns of one user
     archive_days: int = 30  # guide: Archive completed campaigns older than 30 days; 0: never
+    maintenance_hour: int = 2  # of the day (UTC), when workers tidy up; -1: never by themselves
     usage_days: int = 90  # that charges to accounts are kept; a day is needed, pages show a week
     lease_seconds: float = 30.0
     smtp_timeout: float = 30.0
@@ -80,8 +81,8 @@ def load(env: Mapping[str, str] | None = None, *, make_secrets: bool = True) -> 
 
 
 _PLAIN = (
-    "host port secure_cookies web_processes archive_days usage_days migration_batch worker_batch"
-    " status_update_every status_update_seconds loop_delay"
+    "host port secure_cookies web_processes archive_days maintenance_hour usage_days"
+    " migration_batch worker_batch status_update_every status_update_seconds loop_delay"
     " campaigns_warning lease_seconds smtp_timeout connection_mails upload_limit tls_ca_file"
     " google_client_id google_token_url microsoft_client_id microsoft_authority dns_servers trial"
     " clock_speed clock_origin"

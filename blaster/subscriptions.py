@@ -6,6 +6,7 @@ from blaster import addresses, db, suppressions
 from blaster.db import crm_db
 from blaster.errors import Conflict, NotFound
 from blaster.mail.unsubscribe import Ticket
+from blaster.models.archive import ArchivedMail
 from blaster.models.consent import LiftedSuppression
 from blaster.models.crm_db import CampaignContent, Mail, Suppression
 
@@ -66,16 +67,20 @@ def _resumed_lately(mail: Mail) -> int:
         return LiftedSuppression.select().where(mine & lately).count()
 
 
-def _mail(ticket: Ticket) -> tuple[Mail, CampaignContent]:
-    mine = (Mail.id == ticket.row_id) & (Mail.campaign_id == ticket.campaign_id) & (Mail.user_id == ticket.user_id)
+def _mail(ticket: Ticket) -> tuple[Mail | ArchivedMail, CampaignContent]:
     with db.session(crm_db):
-        mail = Mail.select(Mail.user_id, Mail.email, Mail.email_key).where(mine).first()
+        mail = _row(Mail, ticket, Mail.user_id, Mail.email, Mail.email_key) or _row(ArchivedMail, ticket)
         columns = (CampaignContent.list_id, CampaignContent.sender_name)
         columns += (CampaignContent.organisation, CampaignContent.postal_address)
         content = CampaignContent.select(*columns).where(CampaignContent.campaign_id == ticket.campaign_id).first()
     if mail is None or content is None:
         raise NotFound("No such mail.")
     return mail, content
+
+
+def _row(model, ticket: Ticket, *columns):
+    mine = (model.campaign_id == ticket.campaign_id) & (model.user_id == ticket.user_id)
+    return model.select(*columns).where((model.id == ticket.row_id) & mine).first()
 
 
 def _entries(mail: Mail, list_id: int) -> list[Suppression]:

@@ -219,6 +219,28 @@ DEALLOCATE PREPARE step;
 
 SET @ddl = IF(
   EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'archived_mails')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'archived_mails' AND index_name = 'archived_mails_user_id_email_key'),
+  'CREATE INDEX `archived_mails_user_id_email_key` ON `archived_mails` (`user_id`, `email_key`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'archived_mails')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'archived_mails' AND index_name = 'archived_mails_campaign_id_status'),
+  'CREATE INDEX `archived_mails_campaign_id_status` ON `archived_mails` (`campaign_id`, `status`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
     WHERE table_schema = DATABASE() AND table_name = 'bounces')
   AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
     WHERE table_schema = DATABASE() AND table_name = 'bounces' AND index_name = 'bounces_user_id_digest'),

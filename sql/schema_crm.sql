@@ -6,6 +6,36 @@
 --
 -- Written by scripts/schema_sql.py: change the models, not this file.
 
+CREATE TABLE IF NOT EXISTS `archived_mails` (
+  `id` BIGINT NOT NULL PRIMARY KEY,
+  `user_id` BIGINT NOT NULL,
+  `campaign_id` BIGINT NOT NULL,
+  `email_key` VARCHAR(254) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  `status` VARCHAR(24) CHARACTER SET ascii COLLATE ascii_bin NOT NULL
+);
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'archived_mails')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'archived_mails' AND index_name = 'archived_mails_user_id_email_key'),
+  'CREATE INDEX `archived_mails_user_id_email_key` ON `archived_mails` (`user_id`, `email_key`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'archived_mails')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'archived_mails' AND index_name = 'archived_mails_campaign_id_status'),
+  'CREATE INDEX `archived_mails_campaign_id_status` ON `archived_mails` (`campaign_id`, `status`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
 CREATE TABLE IF NOT EXISTS `bounces` (
   `id` BIGINT AUTO_INCREMENT NOT NULL PRIMARY KEY,
   `user_id` BIGINT NOT NULL,
@@ -66,6 +96,19 @@ SET @ddl = IF(
 PREPARE step FROM @ddl;
 EXECUTE step;
 DEALLOCATE PREPARE step;
+
+CREATE TABLE IF NOT EXISTS `campaign_archives` (
+  `campaign_id` BIGINT NOT NULL,
+  `host` VARCHAR(64) NOT NULL,
+  `user_id` BIGINT NOT NULL,
+  `file` VARCHAR(255) NOT NULL,
+  `octets` BIGINT NOT NULL DEFAULT 0,
+  `mails` INTEGER NOT NULL DEFAULT 0,
+  `erasures` INTEGER NOT NULL DEFAULT 0,
+  `began_at` BIGINT NOT NULL DEFAULT 0,
+  `finished_at` BIGINT,
+  PRIMARY KEY (`campaign_id`, `host`)
+);
 
 CREATE TABLE IF NOT EXISTS `campaign_attachments` (
   `campaign_id` BIGINT NOT NULL,
@@ -505,3 +548,9 @@ SET @ddl = IF(
 PREPARE step FROM @ddl;
 EXECUTE step;
 DEALLOCATE PREPARE step;
+
+CREATE TABLE IF NOT EXISTS `upkeep` (
+  `name` VARCHAR(254) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL PRIMARY KEY,
+  `began_at` BIGINT NOT NULL DEFAULT 0,
+  `finished_at` BIGINT NOT NULL DEFAULT 0
+);

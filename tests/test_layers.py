@@ -45,6 +45,8 @@ MAY_IMPORT = {
     "lists": {"tenant", "db", "models", "mail", "erased", "addresses", "errors"},
     # It looks at everything and owns nothing.
     "doctor": {"config", "db", "models", "migrations", "schema", "vault", "queue", "zones", "tenant"},
+    "maintenance": {"config", "db", "models", "queue", "erased", "tenant"},
+    "backup": {"config", "db", "models", "schema", "vault", "queue", "tenant"},
     "queue": {"config", "db", "models", "errors", "addresses", "warmup", "windows", "trial"},
     "web": None,
     "workers": None,
@@ -68,12 +70,13 @@ ONLY_IN = {
     "smtplib": {"mail/transport.py"},
     "imaplib": {"mail/mailbox.py", "mail/mailbox_wire.py"},
     "poplib": {"mail/mailbox.py", "mail/mailbox_wire.py"},
-    "peewee": {"db", "models", "migrations", "schema", "queue", "imports", "suppressions", "tenant", "lists", "doctor"},
+    "peewee": {"db", "models", "migrations", "schema", "queue", "imports", "suppressions", "tenant", "lists", "doctor"}
+    | {"maintenance", "backup"},
     "authlib": {"consent"},
     "dns": {"domains"},
     "requests": {"consent"},
     "pymysql": {"db"},
-    "sqlite3": {"db"},
+    "sqlite3": {"db", "backup"},
 }
 NAMED = set(MAY_IMPORT) - {"tenant"}
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from blaster import addresses, db, erased, recipients
 from blaster.db import campaign_db, crm_db
 from blaster.errors import Invalid
+from blaster.models.archive import ArchivedMail
 from blaster.models.bounces import Bounce
 from blaster.models.campaign_db import Campaign, Recipient, RecipientList
 from blaster.models.consent import LiftedSuppression
@@ -26,12 +27,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Dossier:
-    """`mails`: the newest campaign first, each with its `campaign` (name and subject)."""
+    """`mails` and those of archived campaigns: the newest campaign first, each with its `campaign` (name, subject)."""
 
     email: str
     key: str
     entries: list[Entry] = field(default_factory=list)
     mails: list[Mail] = field(default_factory=list)
+    archived: list[ArchivedMail] = field(default_factory=list)
     suppressions: list[Suppression] = field(default_factory=list)
     lifted: list[LiftedSuppression] = field(default_factory=list)
     reports: list[Bounce] = field(default_factory=list)
@@ -40,7 +42,8 @@ class Dossier:
     @property
     def is_empty(self) -> bool:
         """Nothing is known about this address."""
-        return not (self.entries or self.mails or self.suppressions or self.lifted or self.reports or self.is_erased)
+        known = (self.entries, self.mails, self.archived, self.suppressions, self.lifted, self.reports)
+        return not (any(known) or self.is_erased)
 
 
 def of(user_id: int, email: str) -> Dossier:
@@ -54,7 +57,8 @@ def of(user_id: int, email: str) -> Dossier:
         email=entries[0].recipient.email if entries else email,
         key=key,
         entries=entries,
-        mails=_mails(user_id, key),
+        mails=_named(user_id, _mails(user_id, key)),
+        archived=_named(user_id, _archived(user_id, key)),
         suppressions=_suppressions(user_id, key),
         lifted=_about(LiftedSuppression, user_id, key),
         reports=_about(Bounce, user_id, key),
@@ -83,7 +87,17 @@ def _mails(user_id: int, key: str) -> list[Mail]:
     mine = (CampaignControl.user_id == user_id) & (Mail.email_key == key)
     with db.session(crm_db):
         query = Mail.select(Mail).join(CampaignControl, on=same).where(mine)
-        mails = list(query.order_by(Mail.campaign_id.desc()))
+        return list(query.order_by(Mail.campaign_id.desc()))
+
+
+def _archived(user_id: int, key: str) -> list[ArchivedMail]:
+    mine = (ArchivedMail.user_id == user_id) & (ArchivedMail.email_key == key)
+    with db.session(crm_db):
+        return list(ArchivedMail.select().where(mine).order_by(ArchivedMail.campaign_id.desc()))
+
+
+def _named(user_id: int, mails: list) -> list:
+    """Each with its campaign."""
     named = _campaigns(user_id, {mail.campaign_id for mail in mails})
     for mail in mails:
         mail.campaign = named.get(mail.campaign_id)
@@ -117,6 +131,9 @@ def as_json(known: Dossier, now: int) -> dict:
         "as_of": _instant(now),
         "lists": [_list(entry) for entry in known.entries],
         "mails": [_mail(mail) for mail in known.mails],
+        "mails_of_archived_campaigns": [
+            {"campaign": mail.campaign.name if mail.campaign else None, "state": mail.status} for mail in known.archived
+        ],
         "suppressions": [_suppression(row) for row in known.suppressions],
         "suppressions_taken_back": [
             {**_suppression(row), "why": row.why, "until": _instant(row.lifted_at)} for row in known.lifted

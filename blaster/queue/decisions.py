@@ -14,7 +14,7 @@ from blaster import db
 from blaster.db import crm_db
 from blaster.errors import Conflict, NotFound
 from blaster.models.crm_db import CampaignControl, Mail, SmtpUsage
-from blaster.queue import control, tally
+from blaster.queue import archive, control, tally
 
 SLICE = 1_000
 _AGAIN = {"status": "pending", "attempts": 0, "bucket": None}
@@ -36,7 +36,7 @@ def send_again(user_id: int, campaign_id: int, ids: Collection[int] | None = Non
     """Queue unknown mails (None: all that are unknown now) once more, due at once; returns how many.
 
     Whoever got the first copy gets a second one, so its charge stays on the account. A finished campaign runs again.
-    Raises NotFound, and Conflict after a cancel.
+    Raises NotFound, and Conflict after a cancel and once the campaign is archived.
     """
     return _decide(user_id, campaign_id, "unknown", _AGAIN, _chosen(user_id, campaign_id, ids))
 
@@ -102,7 +102,7 @@ def _page(campaign_id: int, status: str, chosen, after: tuple[int, int] | None, 
 
 
 def _decide(user_id: int, campaign_id: int, of: str, values: dict, chosen) -> int:
-    _refuse_cancelled(control.state(user_id, campaign_id))
+    _refuse_ended(control.state(user_id, campaign_id))
     done, after = 0, None
     with db.session(crm_db):
         chosen &= Mail.due_at <= _newest(campaign_id, of)
@@ -122,7 +122,7 @@ def _newest(campaign_id: int, status: str) -> int:
 def _decide_slice(campaign_id: int, of: str, values: dict, claims: dict[int, int | None]) -> int:
     """A row that was settled, or claimed again, since it was read is left alone: so this can run twice."""
     held = db.locked(CampaignControl.select().where(CampaignControl.campaign_id == campaign_id)).get()
-    _refuse_cancelled(held)
+    _refuse_ended(held)
     # By their ids alone, as settling locks them: by the index of the status, the two would deadlock.
     query = db.locked(Mail.select(*_COLUMNS).where(Mail.id.in_(sorted(claims))).order_by(Mail.id)).namedtuples()
     rows = [mail for mail in query if mail.status == of and mail.claim_id == claims[mail.id]]
@@ -138,9 +138,11 @@ def _decide_slice(campaign_id: int, of: str, values: dict, claims: dict[int, int
     return len(rows)
 
 
-def _refuse_cancelled(held: CampaignControl) -> None:
+def _refuse_ended(held: CampaignControl) -> None:
     if held.run_state in ("cancelling", "cancelled"):
         raise Conflict("This campaign was cancelled: its mails stay as they are. Copy it to send it anew.")
+    if archive.is_archived(held.campaign_id):
+        raise Conflict("This campaign was archived: its mails are not in the queue any more. Copy it to send it anew.")
 
 
 def _keep_charges(rows: list[Mail]) -> None:

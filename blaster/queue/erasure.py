@@ -4,7 +4,7 @@ from blaster import db
 from blaster.db import crm_db
 from blaster.errors import Conflict
 from blaster.models.crm_db import CampaignControl, Mail
-from blaster.queue import tally
+from blaster.queue import archive, tally
 
 ERASED = "[erased]"  # in place of the address
 _HELD = ("claimed", "sending")
@@ -21,7 +21,7 @@ def erase(user_id: int, key: str, hidden: str) -> int:
     held = sum(db.transaction(crm_db, lambda mail=mail: _hide(mail, hidden)) for mail in mails)
     if held:
         raise Conflict("A mail to this address is just on its way. Erase once more in a few minutes to finish.")
-    return len(mails)
+    return len(mails) + archive.hide(user_id, key, hidden)
 
 
 def _mails(user_id: int, key: str) -> list[Mail]:

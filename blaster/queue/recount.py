@@ -14,15 +14,19 @@ _SUMS = " UNION ALL ".join(
 # One statement is one snapshot on every engine, so that nothing needs to be locked.
 _BOTH = (
     "SELECT 1 AS counted, status AS state, COUNT(*) AS n FROM mail_blaster WHERE campaign_id=%s GROUP BY status"
+    " UNION ALL SELECT 1, status, COUNT(*) FROM archived_mails WHERE campaign_id=%s GROUP BY status"
     f" UNION ALL {_SUMS}"
 )
 
 
 def difference(campaign_id: int) -> dict[str, int]:
-    """By column of the tally: rows less what the tally says; empty where it is exact. Reads the index of all rows."""
+    """By column of the tally: rows (archived ones too) less what the tally says; empty where it is exact.
+
+    Reads the index of all rows of the campaign.
+    """
     found: Counter = Counter()
     with db.session(crm_db):
-        for counted, state, n in db.execute(crm_db, _BOTH, *[campaign_id] * (1 + len(tally.STATES))).fetchall():
+        for counted, state, n in db.execute(crm_db, _BOTH, *[campaign_id] * (2 + len(tally.STATES))).fetchall():
             found[tally.column_of(state)] += int(n or 0) * (1 if counted else -1)
     return {state: n for state, n in found.items() if n}
 

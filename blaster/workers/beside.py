@@ -10,6 +10,7 @@ from blaster.workers.guarding import Guarding
 from blaster.workers.holds import Holds
 from blaster.workers.importer import Importer
 from blaster.workers.list_walker import ListWalker
+from blaster.workers.nightly import Nightly
 from blaster.workers.tokens import Renewal
 
 
@@ -26,5 +27,6 @@ def chores(
         "lists": ListWalker(holds, stop).work,
         "bounces": BounceReader(settings, holds, stop).work,
         "guarding": Guarding(holds, controls).work,
+        "maintenance": Nightly(settings, holds, stop).work,
         "tokens": Renewal(settings, users).work,
     }
