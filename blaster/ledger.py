@@ -13,6 +13,7 @@ from peewee import fn
 from blaster import addresses, db
 from blaster.db import crm_db
 from blaster.errors import NotFound
+from blaster.models.archive import CampaignArchive
 from blaster.models.crm_db import CampaignControl, Mail
 
 STATES = {
@@ -48,6 +49,14 @@ def page(user_id: int, campaign_id: int, asked: Question, after: str = "", limit
     _check(user_id, campaign_id)
     with db.session(crm_db):
         return _page(campaign_id, asked, after, limit)
+
+
+def archived_at(user_id: int, campaign_id: int) -> int | None:
+    """When its mails began to leave the queue (ms); None while they are all there. Raises as `page`."""
+    _check(user_id, campaign_id)
+    with db.session(crm_db):
+        began = CampaignArchive.select(fn.MIN(CampaignArchive.began_at))
+        return began.where(CampaignArchive.campaign_id == campaign_id).scalar()
 
 
 def position(asked: Question, mail: Mail) -> str:

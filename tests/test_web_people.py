@@ -7,7 +7,8 @@ import pytest
 from blaster import db, recipients
 from blaster.db import crm_db
 from blaster.lists import dossier, people, work
-from blaster.models.crm_db import Suppression
+from blaster.models.archive import CampaignArchive
+from blaster.models.crm_db import Mail, Suppression
 from tests.test_web_decisions import in_doubt, refused
 from tests.test_web_lists import addresses, list_of
 
@@ -219,6 +220,19 @@ def test_the_ledger_is_paged(alice):
         after = first.partition("after=")[2].partition('"')[0].partition("&amp;")[0]
         assert alice.get(f"{url}after={after}").text.count('class="address"') == 10
     assert "No more mails" in alice.get(f"/campaigns/{campaign_id}/recipients?after=999999999").text
+
+
+def test_the_ledger_of_an_archived_campaign_says_where_its_mails_are(alice):
+    campaign_id = refused(alice, "hard")
+    url = f"/campaigns/{campaign_id}/recipients"
+    assert "was archived" not in alice.get(url).text
+    with db.session(crm_db):
+        of = {"campaign_id": campaign_id, "user_id": alice.user_id}
+        CampaignArchive.create(host="here", file="campaign.csv.gz", began_at=1_780_000_000_000, **of)
+        Mail.delete().where(Mail.campaign_id == campaign_id).execute()
+    page = alice.get(url).text
+    assert "This campaign was archived." in page
+    assert "No such mail" not in page
 
 
 def test_drafts_have_no_ledger(alice):

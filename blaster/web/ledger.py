@@ -31,6 +31,7 @@ def show(campaign_id: int) -> ResponseReturnValue:
         choice=_choice(campaign_id, asked),
         after=after,
         mails=mails[:PAGE],
+        archived_at=ledger.archived_at(current_user.id, campaign_id),
         next=ledger.position(asked, mails[PAGE - 1]) if len(mails) > PAGE else "",
         states=[(state, getattr(campaign.status, f"{state}_emails")) for state in ledger.STATES],
         reasons={name: title for name, (title, _) in REASONS.items()},
