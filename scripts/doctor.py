@@ -38,9 +38,7 @@ def examine(fix):
     try:
         settings = config.load(make_secrets=False)
     except (config.ConfigError, OSError) as error:
-        cure = (
-            "Correct it in .env or in the environment. A lost key: put it back from where you keep it (docs/BACKUP.md)."
-        )
+        cure = "Correct it in .env or in the environment. A lost key: put it back from where you keep it."
         return [doctor.fault("settings", ".env", f"{error}.", "No process starts with it.", cure)]
     boot.boot(settings)
     patient = doctor.Patient(settings)
