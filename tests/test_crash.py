@@ -47,8 +47,8 @@ class Lab:
 @pytest.mark.parametrize(
     ("engine", "options"),
     [
-        ("sqlite", "--mails 600 --kills 6 --stops 1 --terms 1 --pauses 1"),
-        ("mysql", "--mails 1000 --kills 8 --stops 2 --terms 1 --pauses 1 --cuts 2 --restarts 1"),
+        ("sqlite", "--mails 800 --kills 8 --stops 1 --terms 1 --pauses 1"),
+        ("mysql", "--mails 2000 --kills 15 --stops 3 --terms 1 --pauses 1 --cuts 2 --restarts 1"),
     ],
 )
 def test_nothing_is_lost_and_nothing_is_sent_twice(engine, options):

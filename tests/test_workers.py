@@ -42,7 +42,7 @@ def test_equal_accounts_share_the_work(databases, sink):
         wait_until(is_at_rest)
     by_login = Counter(record.login for record in sink.records())
     assert set(by_login) == {account.email for account in accounts}
-    assert max(by_login.values()) - min(by_login.values()) <= 120, by_login
+    assert max(by_login.values()) - min(by_login.values()) <= 60, by_login
 
 
 def test_mails_go_through_accounts_of_their_own_user_only(databases, sink):
