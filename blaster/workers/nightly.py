@@ -41,11 +41,13 @@ class Nightly:
 
     def _run(self) -> None:
         _note(Upkeep.began_at)
-        is_over = lambda: self._stop.is_set() or f"maintenance:{NAME}" not in self._holds  # noqa: E731
-        for line in run(Turn(self._settings, is_over)):
+        for line in run(Turn(self._settings, self._is_over)):
             log.info("maintenance: %s", line)
-        if not is_over():
+        if not self._is_over():
             _note(Upkeep.finished_at)
+
+    def _is_over(self) -> bool:
+        return self._stop.is_set() or f"maintenance:{NAME}" not in self._holds
 
 
 def _note(column) -> None:
