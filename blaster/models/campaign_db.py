@@ -76,6 +76,8 @@ class Campaign(CampaignModel):
     rich = LongText(null=True)  # what was written in the rich-text editor; `html` was made from it
     saved_by = CharField(24, **default(""))  # the browser tab that saved the draft last
     send_windows = LongText(null=True)  # JSON of blaster.windows; none: at any time
+    tracks_opens = BooleanField(**default(False))
+    tracks_clicks = BooleanField(**default(False))
     created_at = Instant(**default(0))
     updated_at = Instant(**default(0))
 

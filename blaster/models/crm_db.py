@@ -163,6 +163,8 @@ class CampaignContent(CrmModel):
     text = LongText(null=True)
     organisation = CharField(120, **default(""))  # who sends, for the footer …
     postal_address = CharField(500, **default(""))  # … and the page that unsubscribes
+    tracks_opens = BooleanField(**default(False))
+    tracks_clicks = BooleanField(**default(False))
 
     class Meta:
         table_name = "campaign_content"
