@@ -25,7 +25,7 @@ campaign_db = peewee.DatabaseProxy()
 crm_db = peewee.DatabaseProxy()
 
 _ISOLATION = "/*M!100000 tx_isolation *//*!80000 transaction_isolation */"  # MariaDB's name and MySQL's
-_IDLE_SECONDS = 30  # after which the server ends a connection: no lock outlives its process by more
+_IDLE_SECONDS = 6, 30  # the server ends a connection after a lease, within these: no lock outlives its process by more
 _TRUSTED_SECONDS = 5.0  # a connection that answered so recently is taken to be there still
 _retry_seconds = 5.0
 _clock_speed, _clock_origin = 1.0, 0
@@ -72,12 +72,13 @@ def connect(settings, *, connections: int = 24, retry_seconds: float = 5.0) -> N
     global _retry_seconds, _clock_speed, _clock_origin
     _retry_seconds = retry_seconds
     _clock_speed, _clock_origin = settings.clock_speed, settings.clock_origin
-    campaign_db.initialize(_open(settings.campaign_url, connections, synchronous="NORMAL"))
+    idle = sorted((int(settings.lease_seconds), *_IDLE_SECONDS))[1]
+    campaign_db.initialize(_open(settings.campaign_url, connections, idle, synchronous="NORMAL"))
     # A committed intent must survive a power loss, or people get a second mail: FULL on Server 2.
-    crm_db.initialize(_open(settings.crm_url, connections, synchronous="FULL"))
+    crm_db.initialize(_open(settings.crm_url, connections, idle, synchronous="FULL"))
 
 
-def _open(url: str, connections: int, synchronous: str) -> peewee.Database:
+def _open(url: str, connections: int, idle: int, synchronous: str) -> peewee.Database:
     parts = urlparse(url)
     if parts.scheme == "sqlite":
         path = unquote(parts.path)[1:] if parts.path[2:3] == ":" else unquote(parts.path)
@@ -90,11 +91,10 @@ def _open(url: str, connections: int, synchronous: str) -> peewee.Database:
         user=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
         charset="utf8mb4",
-        # "rows changed" would call an UPDATE to the same value a failure.
-        client_flag=CLIENT.FOUND_ROWS,
+        client_flag=CLIENT.FOUND_ROWS,  # "rows changed" would call an UPDATE to the same value a failure
         # SKIP LOCKED under REPEATABLE READ locks gaps: 318 deadlocks for 20,000 rows, against none.
         # A host that goes down in mid-transaction leaves its connection open, and its locks held, for eight hours.
-        init_command=f"SET SESSION {_ISOLATION}='READ-COMMITTED', wait_timeout={_IDLE_SECONDS}",
+        init_command=f"SET SESSION {_ISOLATION}='READ-COMMITTED', wait_timeout={idle}",
         connect_timeout=10,
         read_timeout=60,
         write_timeout=60,

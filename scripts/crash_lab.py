@@ -10,6 +10,8 @@ examples:
   python3 scripts/crash_lab.py                              SQLite, 2,000 mails, 15 kills: about a minute
   python3 scripts/crash_lab.py --engine mysql               MariaDB, which is cut and killed too
   python3 scripts/crash_lab.py --engine mysql --mails 20000 --kills 200 --stops 50 --cuts 10 --restarts 2
+  python3 scripts/crash_lab.py --engine mysql --hosts 3 --processes 6 --cutoffs 1 --deaths 1 --kills 0 --restarts 0
+  python3 scripts/crash_lab.py --engine mysql --servers 2 --freezes 2 --outages 2 --kills 0 --crashes 0 --restarts 0
   python3 scripts/crash_lab.py --mutant mark-after-send     a defect put in on purpose: the lab must find it
   python3 scripts/crash_lab.py --json --seed 7              the result as JSON, what happens meanwhile on stderr
 """
@@ -35,12 +37,20 @@ HELP = {
     "cuts": "times when half of the database's connections are cut (mysql)",
     "restarts": "kill -9 of the database, and start (mysql)",
     "pauses": "times when a campaign is paused and resumed",
+    "deaths": "a host is killed, and stays away until the others have all of its servers",
+    "cutoffs": "a host is cut off from the database until then (mysql)",
+    "freezes": "one database server, then the other, is stopped by SIGSTOP (mysql)",
+    "outages": "the same by SIGTERM (mysql)",
+    "outage_seconds": "how long it then stays away",
+    "servers": "2: Server 1 and Server 2 are two database servers (mysql)",
+    "takeover_seconds": "how much longer than a lease a server may be without a host",
     "lease_seconds": "how long a lease lasts without a sign of life",
     "users": "users, each with a campaign and three servers",
     "accounts": "SMTP accounts of each server",
     "connections": "connections to each server at most",
     "hourly": "mails an account may send in any 60 minutes; 0: tight for some, plenty for others",
     "daily": "the same for 24 hours",
+    "rtt_ms": "round trip to the mail servers, in milliseconds",
     "clock_speed": "how much faster the databases' clock runs: 720 makes an hour five seconds",
     "seed": "the same seed breaks the same things at the same number of accepted mails",
     "minutes": "time limit",

@@ -58,6 +58,26 @@ def test_nothing_is_lost_and_nothing_is_sent_twice(engine, options):
     assert result["figures"]["sent"] > 0.8 * result["plan"]["mails"], result
 
 
+LONG = f"{CALM} --mails 300 --connections 1 --rtt-ms 100 --processes 3 --hosts 3 --lease-seconds 2"
+
+
+def test_the_rest_takes_over_when_a_host_is_cut_off_and_one_dies():
+    """Here it only has to happen: how soon it does is measured by runs on a machine that does nothing else."""
+    with Lab("mysql", f"{LONG} --cutoffs 1 --deaths 1 --takeover-seconds 100") as lab:
+        result = lab.result()
+    assert result["held"], result
+    assert result["figures"]["broken"] == {"cutoff": 1, "death": 1}
+    assert min(result["figures"]["taken over after"]) > 0
+
+
+@pytest.mark.skipif("BLASTER_TEST_MYSQL_URL" in os.environ, reason="stops two servers of its own")
+def test_a_database_server_that_is_away_only_delays():
+    with Lab("mysql", f"{LONG} --servers 2 --freezes 2 --outages 2 --outage-seconds 3") as lab:
+        result = lab.result()
+    assert result["held"], result
+    assert result["figures"]["broken"] == {"freeze": 2, "outage": 2}
+
+
 @pytest.mark.parametrize(
     ("mutant", "engine", "options", "invariant"),
     [

@@ -62,7 +62,7 @@ def test_upsert_adds_to_counters(databases):
 def test_a_transaction_that_stands_still_loses_its_locks(engine, databases, settings, monkeypatch):
     if engine == "sqlite":
         pytest.skip("a stopped process keeps the only lock there is; its host is ours")
-    monkeypatch.setattr(db, "_IDLE_SECONDS", 1)
+    monkeypatch.setattr(db, "_IDLE_SECONDS", (1, 1))
     db.connect(settings)
     hold = leases.take("server:1", "me", 60_000)
     begun, over = threading.Event(), threading.Event()

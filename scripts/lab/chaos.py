@@ -15,6 +15,7 @@ from scripts.lab.evidence import row_of
 from scripts.lab.hosts import Host
 from scripts.lab.plan import Event, Plan
 from scripts.lab.sinks import SinkProcess
+from scripts.lab.takeover import Absences
 from scripts.lab.tenants import Tenant
 
 DOWN_LEASES = (0.3, 1.5)  # how many times the lease a host stays away
@@ -39,9 +40,21 @@ class Chaos:
         self._ports = {sink.port for sink in sinks}
         self._paused: list[tuple[float, Callable[[], None]]] = []
         self._asleep_until = 0.0
+        self.absences = Absences(plan, running)
 
     def strike(self, event: Event) -> bool:
         """False when there is nothing to break right now: try again."""
+        act = {
+            "cutoff": lambda: self._cut_off(event.luck),
+            "death": lambda: self._bury(event.luck),
+            "freeze": lambda: self._leave(self.database.freeze),
+            "outage": lambda: self._leave(self.database.shut_down),
+        }.get(event.kind, lambda: self._strike_a_process(event))
+        is_done = act()
+        self.done.update([event.kind] if is_done else [])
+        return is_done
+
+    def _strike_a_process(self, event: Event) -> bool:
         victims = [child for host in self.hosts for child in host.running()]
         if not victims:
             return False
@@ -57,19 +70,23 @@ class Chaos:
             "restart": lambda: self.database.restart(self._chance),
         }[event.kind]
         act()
-        self.done[event.kind] += 1
         return True
 
     def tend(self) -> None:
-        """Resume what was paused long enough."""
+        """Resume what was paused long enough, and bring hosts back whose servers are with others."""
+        self.absences.tend()
         for each in [each for each in self._paused if each[0] <= time.monotonic()]:
             each[1]()
             self._paused.remove(each)
 
     def is_over(self) -> bool:
-        """Nobody sleeps, no host is down, no campaign is paused any more."""
+        """Nobody sleeps, no host or database is down, no campaign is paused any more."""
         awake = not self._paused and time.monotonic() > self._asleep_until
-        return awake and all(host.is_whole() for host in self.hosts)
+        return awake and self.all_are_back() and all(host.is_whole() for host in self.hosts)
+
+    def all_are_back(self) -> bool:
+        """The database servers, and the hosts that were lost."""
+        return not self.database.is_away and self.absences.are_over()
 
     def _host_of(self, child: Child) -> Host:
         return next(host for host in self.hosts if child in host.children)
@@ -99,6 +116,28 @@ class Chaos:
         hosts.freeze(victim)
         hosts.thaw_after(victim, seconds)
         self._asleep_until = time.monotonic() + seconds + AWAKE_SECONDS
+
+    def _cut_off(self, luck: float) -> bool:
+        """A host's databases are out of its reach."""
+        if host := self.absences.victim(luck):
+            host.line.cut()
+            self.absences.begin(host, "cutoff")
+        return host is not None
+
+    def _bury(self, luck: float) -> bool:
+        """All processes of a host die, and nobody starts them again."""
+        if host := self.absences.victim(luck):
+            self._freeze(host.running())
+            host.go_down(float("inf"))
+            self.absences.begin(host, "death")
+        return host is not None
+
+    def _leave(self, leave: Callable[[float], None]) -> bool:
+        """One database server after the other."""
+        is_free = not self.database.is_away
+        if is_free:
+            leave(self.plan.outage_seconds)
+        return is_free
 
     def _pause(self, tenant: Tenant) -> None:
         """Once a pause is committed, only mails whose intent came before may still arrive."""

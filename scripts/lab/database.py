@@ -1,9 +1,12 @@
 """The databases of the lab, and what can be done to them: MariaDB is cut off and killed, SQLite is only used."""
 
 import random
+import signal
+import threading
 import time
 import uuid
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -22,6 +25,8 @@ KILL_SHARE = 0.5  # of the connections, at each cut
 class SQLite:
     """Two files."""
 
+    is_away = False
+
     def __init__(self, folder: Path):
         self.urls = [f"sqlite:///{folder / name}" for name in ("campaign.db", "crm.db")]
 
@@ -30,31 +35,57 @@ class SQLite:
 
 
 class MySQL:
-    """Two schemas on a throwaway MariaDB, or on a server that is there (`url`), which then cannot be killed."""
+    """Two schemas, on one throwaway MariaDB or two, or on a server that is there (`url`), which then is not killed."""
 
-    def __init__(self, url: str = ""):
-        self.server = None if url else MariaDB(DURABLE)
-        self._url = url.rstrip("/") or self.server.url
-        self.urls = create_schemas(self._url)
+    def __init__(self, url: str = "", servers: int = 1):
+        self.servers = [] if url else [MariaDB(DURABLE) for _ in range(servers)]
+        self._at = [url.rstrip("/")] if url else [server.url for server in self.servers]
+        self._turn = cycle(self.servers)
+        self._break: threading.Thread | None = None
+        self.urls = create_schemas(self._at[0], self._at[-1])
 
     def cut(self, chance: random.Random) -> int:
         """Cut connections at random, whatever they are doing; returns how many."""
-        with connection(self._url) as mine:
-            cursor = mine.cursor()
-            names = [urlparse(url).path[1:] for url in self.urls]
-            cursor.execute("SELECT id FROM information_schema.processlist WHERE db IN %s", [names])
-            victims = [number for (number,) in cursor.fetchall() if chance.random() < KILL_SHARE]
-            return sum(_kill(cursor, number) for number in victims)
+        return sum(_cut(url, chance) for url in self.urls)
 
     def restart(self, chance: random.Random) -> None:
         """Kill -9, wait a moment, start again."""
-        self.server.stop(kill=True)
+        server = next(self._turn)
+        server.stop(kill=True)
         time.sleep(chance.uniform(0, 2))
-        self.server.start()
+        server.start()
+
+    @property
+    def is_away(self) -> bool:
+        """One of the servers is stopped."""
+        return self._break is not None and self._break.is_alive()
+
+    def freeze(self, seconds: float) -> None:
+        """The next server in turn does nothing for so long; connections stay."""
+        server = next(self._turn)
+        self._begin(lambda: server.process.send_signal(signal.SIGSTOP), server.thaw, seconds)
+
+    def shut_down(self, seconds: float) -> None:
+        """The next server in turn ends as it does at SIGTERM, and starts again so much later."""
+        server = next(self._turn)
+        self._begin(server.stop, server.start, seconds)
+
+    def _begin(self, leave: Callable[[], None], come_back: Callable[[], None], seconds: float) -> None:
+        """In a thread: what the lab itself asks the database then waits for its end."""
+
+        def away() -> None:
+            leave()
+            time.sleep(seconds)
+            come_back()
+
+        self._break = threading.Thread(target=away)
+        self._break.start()
 
     def remove(self) -> None:
-        if self.server:
-            self.server.remove()
+        if self._break:
+            self._break.join()
+        for server in self.servers:
+            server.remove()
 
 
 def patiently(work: Callable):
@@ -69,23 +100,31 @@ def patiently(work: Callable):
 
 
 def open_database(plan: Plan, folder: Path) -> SQLite | MySQL:
-    return MySQL(plan.mysql_url) if plan.engine == "mysql" else SQLite(folder)
+    return MySQL(plan.mysql_url, plan.servers) if plan.engine == "mysql" else SQLite(folder)
 
 
-def create_schemas(url: str) -> list[str]:
-    """Two empty databases on the server: the URLs of Server 1 and Server 2."""
+def create_schemas(first: str, second: str = "") -> list[str]:
+    """Two empty databases, on one server or on two: the URLs of Server 1 and Server 2."""
     suffix = uuid.uuid4().hex[:8]
-    names = [f"campaign_{suffix}", f"crm_{suffix}"]
-    with connection(url) as mine:
-        for name in names:
-            mine.cursor().execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
-    return [f"{url}/{name}" for name in names]
+    urls = [f"{first}/campaign_{suffix}", f"{second or first}/crm_{suffix}"]
+    for url in urls:
+        with connection(url) as mine:
+            mine.cursor().execute(f"CREATE DATABASE {urlparse(url).path[1:]} CHARACTER SET utf8mb4")
+    return urls
 
 
 def connection(url: str) -> pymysql.Connection:
     parts = urlparse(url)
     who = {"user": parts.username or "root", "password": parts.password or ""}
     return pymysql.connect(host=parts.hostname, port=parts.port or 3306, **who)
+
+
+def _cut(url: str, chance: random.Random) -> int:
+    with connection(url) as mine:
+        cursor = mine.cursor()
+        cursor.execute("SELECT id FROM information_schema.processlist WHERE db = %s", [urlparse(url).path[1:]])
+        victims = [number for (number,) in cursor.fetchall() if chance.random() < KILL_SHARE]
+        return sum(_kill(cursor, number) for number in victims)
 
 
 def _kill(cursor, number: int) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from blaster.supervisor import Child
 from blaster.workers import journal
+from scripts.lab.line import Line
 from scripts.lab.plan import Plan
 
 RESTART_SECONDS = 0.5  # the launcher's patience grows with each death of a process; here it is not its own fault
@@ -21,16 +22,16 @@ JOURNAL_LOST = 200  # octets at the end of a journal that never reached the disk
 class Host:
     """`keep_alive` is to be called all the time."""
 
-    def __init__(self, name: str, folder: Path, processes: int, env: dict[str, str], *options: str):
+    def __init__(self, name: str, folder: Path, processes: int, env: dict[str, str], *options: str, line: Line | None):
         folder.mkdir(parents=True)
-        self.name, self.folder = name, folder
+        self.name, self.folder, self.line = name, folder, line
         self.log = folder / "workers.log"
         self._output = self.log.open("w")
         self._boot_id = folder / "boot-id"
         self._down_until = 0.0
         self._boot()
         argv = [sys.executable, "-m", "scripts.lab.worker", name, "--boot-id", str(self._boot_id), *options]
-        env = {**env, "BLASTER_DATA_DIR": str(folder)}
+        env = {**env, **(_urls(line.urls) if line else {}), "BLASTER_DATA_DIR": str(folder)}
         self.children = [Child(f"{name}-{n + 1}", argv, env, self._output) for n in range(processes)]
 
     def keep_alive(self) -> None:
@@ -49,6 +50,12 @@ class Host:
         for child in self.running():
             child.process.kill()
             child.process.wait()
+
+    def come_back(self) -> None:
+        """From wherever it was: it runs again, and it reaches the databases."""
+        self._down_until = 0.0
+        if self.line:
+            self.line.mend()
 
     def lose_last_writes(self) -> set[int]:
         """The machine itself went down: its journals are not complete. Returns the tokens of the leases in them."""
@@ -75,6 +82,8 @@ class Host:
         for child in self.children:
             child.finish()
         self._output.close()
+        if self.line:
+            self.line.close()
         codes = {child.name: child.process.returncode for child in running}
         return [f"{name} ended with code {code}" for name, code in codes.items() if code not in GOOD_CODES]
 
@@ -85,13 +94,22 @@ class Host:
         self._boot_id.write_text(uuid.uuid4().hex)
 
 
-def hosts(plan: Plan, folder: Path, env: dict[str, str]) -> list[Host]:
-    """The processes of the plan, spread over its hosts."""
+def hosts(plan: Plan, folder: Path, env: dict[str, str], urls: list[str]) -> list[Host]:
+    """The processes of the plan, spread over its hosts; each has a line of its own to the databases at `urls`, if lines
+    are to be cut."""
     share, rest = divmod(plan.processes, plan.hosts)
     options = ["--shorter", str(SHORTER if plan.clock_speed == 1 else 1)]
     options += ["--mutant", plan.mutant] if plan.mutant else []
     sizes = [share + (number < rest) for number in range(plan.hosts)]
-    return [Host(f"host{n + 1}", folder / f"host{n + 1}", size, env, *options) for n, size in enumerate(sizes)]
+    lines = [Line(urls) if plan.cutoffs else None for _ in sizes]
+    return [
+        Host(f"host{n + 1}", folder / f"host{n + 1}", size, env, *options, line=lines[n])
+        for n, size in enumerate(sizes)
+    ]
+
+
+def _urls(urls: list[str]) -> dict[str, str]:
+    return dict(zip(("BLASTER_CAMPAIGN_URL", "BLASTER_CRM_URL"), urls, strict=True))
 
 
 def freeze(child: Child) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -77,7 +78,12 @@ class MariaDB:
         self.process.kill() if kill else self.process.terminate()
         self.process.wait(60)
 
+    def thaw(self):
+        """Go on after a SIGSTOP."""
+        self.process.send_signal(signal.SIGCONT)
+
     def remove(self):
+        self.thaw()
         self.stop()
         shutil.rmtree(self.home, ignore_errors=True)
 

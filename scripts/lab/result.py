@@ -58,4 +58,6 @@ def figures(found: Evidence, done: Counter, played: Counter, doubt: Counter, sec
 def _shown(value) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {number:,}" for key, number in value.items())
+    if isinstance(value, list):
+        return ", ".join(f"{seconds} s" for seconds in value)
     return f"{value:,}"

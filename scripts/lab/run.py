@@ -45,7 +45,7 @@ def run(plan: Plan, say: Callable[[str], None], keep: Path | None = None) -> Res
             stack.callback(sink.stop)
         sinks.start_all(servers, plan)
         owners = tenants.populate(plan, servers)
-        running = hosts.hosts(plan, folder, env)
+        running = hosts.hosts(plan, folder, env, database.urls)
         for host in running:
             stack.callback(host.stop)
         return Lab(plan, Chaos(plan, running, servers, database, owners), say).run()
@@ -78,6 +78,7 @@ class Lab:
         while todo and self._wait_for(lambda: self._accepted() >= todo[0].at):
             if self.chaos.strike(todo[0]):
                 self.say(todo.popleft().kind)
+        self._wait_for(self.chaos.all_are_back)
 
     def _heal(self) -> None:
         for sink in self.chaos.sinks:
@@ -108,11 +109,13 @@ class Lab:
             *invariants.check(found),
             Verdict("I8", "no intent follows a pause", self.chaos.late),
             Verdict("I12", "no more is unknown than what was in doubt", invariants.unknown_beyond(found, doubt)),
+            Verdict("T", "the others take over a lost host's servers in time", self.chaos.absences.late()),
             Verdict("exit", "at SIGTERM every worker ends by itself", rude),
             Verdict("logs", "no worker complains of defects", _complaints(self.chaos.hosts)),
         ]
         seconds = time.monotonic() - self._started
-        return Result(self.plan, verdicts, result.figures(found, self.chaos.done, played, doubt, seconds))
+        figures = result.figures(found, self.chaos.done, played, doubt, seconds)
+        return Result(self.plan, verdicts, figures | {"taken over after": self.chaos.absences.seconds()})
 
 
 def _complaints(running: list[hosts.Host]) -> list[str]:
@@ -130,6 +133,8 @@ def _environment(plan: Plan, folder: Path, urls: list[str]) -> dict[str, str]:
         "BLASTER_CAMPAIGN_URL": urls[0],
         "BLASTER_CRM_URL": urls[1],
         "BLASTER_PUBLIC_URL": "https://mail.lab.example.com",
+        "BLASTER_PRIVATE_TARGETS": "127.0.0.0/8",
+        "BLASTER_SMTP_PORTS": "1-65535",
         "BLASTER_SECRET_KEY": secrets.token_urlsafe(),
         "BLASTER_VAULT_KEYS": Fernet.generate_key().decode(),
         "BLASTER_TLS_CA_FILE": str(folder / "certificate.pem"),

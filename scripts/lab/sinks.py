@@ -75,7 +75,8 @@ def sinks(folder: Path, env: dict) -> list[SinkProcess]:
 def start_all(running: list[SinkProcess], plan: Plan) -> None:
     """Each with its own share of trouble."""
     for number, sink in enumerate(running):
-        sink.start(trouble.troubles(plan.random(f"sink {number}"), pipelining=sink.pipelining))
+        chance = plan.random(f"sink {number}")
+        sink.start(trouble.troubles(chance, rtt_ms=plan.rtt_ms, pipelining=sink.pipelining))
 
 
 def _answers(port: int) -> bool:

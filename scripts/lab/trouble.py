@@ -4,8 +4,6 @@ import random
 
 from blaster.demo.faults import Faults, Rule
 
-RTT_MS = 25  # a provider's pace, so that there is time to break something
-
 # stage, action, reply, seconds, probability
 _TROUBLES = (
     ("banner", "reply", "421 4.3.2 too busy", 0, 0.03),
@@ -43,12 +41,12 @@ _TROUBLES = (
 WITHHOLDS = ("drop", "swallow", "garbage")  # at stage `dot`: nobody can know what became of the mail
 
 
-def troubles(chance: random.Random, *, pipelining: bool = True) -> Faults:
+def troubles(chance: random.Random, *, rtt_ms: float, pipelining: bool = True) -> Faults:
     """All of them, each with its probability; two mails are called too large, which pauses their campaigns."""
     rules = [Rule(*trouble[:4], probability=trouble[4]) for trouble in _TROUBLES]
     rules.append(Rule("dot", "reply", "552 5.3.4 message too big", skip=chance.randrange(50, 150), times=1))
     chance.shuffle(rules)
-    return Faults(tuple(rules), pipelining=pipelining, rtt_ms=RTT_MS, seed=chance.randrange(1 << 30))
+    return Faults(tuple(rules), pipelining=pipelining, rtt_ms=rtt_ms, seed=chance.randrange(1 << 30))
 
 
 def none(*, pipelining: bool = True) -> Faults:
