@@ -1,7 +1,8 @@
-"""What every process does first: bind the databases, load the keys."""
+"""What every process does first: bind the databases, load the keys, learn where it may connect to."""
 
 from blaster import db, vault
 from blaster.config import Settings
+from blaster.mail import targets
 
 
 def boot(settings: Settings, *, connections: int = 24, retry_seconds: float = 5.0) -> None:
@@ -9,3 +10,4 @@ def boot(settings: Settings, *, connections: int = 24, retry_seconds: float = 5.
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     db.connect(settings, connections=connections, retry_seconds=retry_seconds)
     vault.unlock(settings.vault_keys)
+    targets.use(settings)

@@ -1,5 +1,6 @@
 """Settings, read once from the environment and `.env`; nothing else reads `os.environ`."""
 
+import ipaddress
 import os
 import secrets
 from collections.abc import Mapping
@@ -10,6 +11,8 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 
 PROJECT = Path(__file__).resolve().parent.parent
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Ports = tuple[int, int]  # from, to
 
 
 class ConfigError(Exception):
@@ -52,6 +55,11 @@ class Settings:
     microsoft_client_secret: str = field(default="", repr=False)
     microsoft_authority: str = "https://login.microsoftonline.com/common"  # a tenant's or a national cloud's own
     dns_servers: str = ""  # asked for records of domains; empty: the system's
+    # What SMTP servers, mailboxes and webhooks of users may lead to: private networks that the admin allows, and ports.
+    private_targets: tuple[Network, ...] = ()
+    smtp_ports: tuple[Ports, ...] = ((25, 25), (465, 465), (587, 587), (2465, 2465), (2525, 2525), (2587, 2587))
+    mailbox_ports: tuple[Ports, ...] = ((110, 110), (143, 143), (993, 993), (995, 995))
+    webhook_ports: tuple[Ports, ...] = ((443, 443), (8443, 8443))
     trial: bool = False  # new users may mail their own verified addresses only, until an admin trusts them
     clock_speed: float = 1.0  # for trials only: the databases' clock runs that much faster …
     clock_origin: int = 0  # … from this instant on (ms since 1970)
@@ -77,6 +85,7 @@ def load(env: Mapping[str, str] | None = None, *, make_secrets: bool = True) -> 
         google_client_secret=_given_secret(env, "GOOGLE_CLIENT_SECRET"),
         microsoft_client_secret=_given_secret(env, "MICROSOFT_CLIENT_SECRET"),
         **{name: _read(env, name) for name in _PLAIN if env.get(_variable(name))},
+        **{name: _words(env, name, read) for name, read in _LISTS.items() if env.get(_variable(name))},
     )
 
 
@@ -102,6 +111,33 @@ def _read(env: Mapping[str, str], name: str):
         return kind(text)
     except (KeyError, ValueError) as error:
         raise ConfigError(f"{_variable(name)}={text!r} is not a {kind.__name__}") from error
+
+
+def _words(env: Mapping[str, str], name: str, read) -> tuple:
+    """What blanks or commas separate, each word read by `read`."""
+    words = env[_variable(name)].replace(",", " ").split()
+    try:
+        return tuple(map(read, words))
+    except ValueError as error:
+        raise ConfigError(f"{_variable(name)}: {error}") from error
+
+
+def _ports(word: str) -> Ports:
+    """`587` or `1024-65535`."""
+    first, _, last = word.partition("-")
+    if not (
+        word.isascii() and first.isdigit() and (last or first).isdigit() and int(first) <= int(last or first) < 65_536
+    ):
+        raise ValueError(f"{word!r} is not a port or a range like 1024-65535")
+    return int(first), int(last or first)
+
+
+_LISTS = {
+    "private_targets": ipaddress.ip_network,
+    "smtp_ports": _ports,
+    "mailbox_ports": _ports,
+    "webhook_ports": _ports,
+}
 
 
 def _web_address(env: Mapping[str, str], name: str) -> str:

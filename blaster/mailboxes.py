@@ -5,6 +5,7 @@ import re
 from blaster import db, vault
 from blaster.db import crm_db
 from blaster.errors import Invalid, NotFound
+from blaster.mail import targets
 from blaster.mail.mailbox import KINDS, PORTS
 from blaster.models.bounces import Mailbox, MailboxMail
 from blaster.models.providers import MailboxToken
@@ -85,6 +86,8 @@ def _values(
     port = str(port).strip() or str(PORTS.get((kind, encryption), PORTS.get((kind, "starttls"), "")))
     if not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65_535):
         errors["port"] = "Enter a port, usually 993 for IMAP and 995 for POP3."
+    else:
+        errors |= targets.trouble(targets.MAILBOX, host, int(port))
     if not (0 < len(login.strip()) <= 254 and login.isprintable()):
         errors["login"] = "Enter the login, often the whole address."
     folder = folder.strip() or "INBOX"

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from blaster import addresses, db, senders, vault
 from blaster.db import crm_db
 from blaster.errors import Invalid, NotFound
-from blaster.mail import presets
+from blaster.mail import presets, targets
 from blaster.models.crm_db import SmtpAccount, SmtpServer
 from blaster.models.providers import DomainCheck, OauthToken
 
@@ -75,6 +75,7 @@ def _server_values(
         "max_connections": _whole(max_connections, 1, MOST_CONNECTIONS, "max_connections", errors),
         "preset": preset if preset in presets.all_presets() else "",
     }
+    errors = targets.trouble(targets.SMTP, host, values["port"]) | errors
     if errors:
         raise Invalid(errors)
     return values

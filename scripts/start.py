@@ -71,12 +71,23 @@ def configure(options):
 
     try:
         settings = config.load()
-        if options.demo and not settings.public_url:
-            os.environ["BLASTER_PUBLIC_URL"] = f"http://127.0.0.1:{settings.port}"
-            settings = config.load()
-        return settings
+        return for_demo(settings, options) if options.demo else settings
     except config.ConfigError as error:
         sys.exit(str(error))
+
+
+def for_demo(settings, options):
+    """Where nothing else is set: links lead to this computer, and its sink may be sent to."""
+    from blaster import config
+
+    options.sink_port = free_port() if trouble_with("127.0.0.1", SINK_PORT) else SINK_PORT
+    if not settings.public_url:
+        os.environ["BLASTER_PUBLIC_URL"] = f"http://127.0.0.1:{settings.port}"
+    networks = [str(network) for network in settings.private_targets]
+    ports = [f"{first}-{last}" for first, last in settings.smtp_ports]
+    os.environ["BLASTER_PRIVATE_TARGETS"] = " ".join([*networks, "127.0.0.1"])
+    os.environ["BLASTER_SMTP_PORTS"] = " ".join([*ports, str(options.sink_port)])
+    return config.load()
 
 
 def trouble_with(host, port):
@@ -98,11 +109,11 @@ def prepare(settings, options):
 
 
 def create_admin(options):
-    from blaster import users
+    from blaster import passwords, users
     from blaster.errors import Invalid
 
     ask = sys.stdin.isatty() and not options.demo
-    password = getpass.getpass(f"Password for the admin {options.admin}: ") if ask else users.new_password()
+    password = getpass.getpass(f"Password for the admin {options.admin}: ") if ask else passwords.made_up()
     try:
         users.create(options.admin, "Admin", password, role="admin")
     except Invalid as error:
@@ -123,7 +134,7 @@ class Demo:
 
         self.options = options
         self.log = settings.data_dir / "sink.log"
-        self.port = free_port() if trouble_with("127.0.0.1", SINK_PORT) else SINK_PORT
+        self.port = options.sink_port
         self.users = seed.seed(settings.data_dir, self.port, options.recipients)
         for user in self.users:
             say(f"Demo user: {user.email}  {user.password}")

@@ -11,6 +11,7 @@ import pymysql
 import pytest
 
 from blaster import boot, config, db, schema
+from blaster.mail import targets
 from tests.mariadb import HINT, MariaDB, is_installed
 
 pytest_plugins = ["tests.sinks", "tests.clock", "tests.web", "tests.mailservers"]
@@ -31,6 +32,18 @@ def mysql_url() -> Iterator[str]:
     server.remove()
 
 
+# Sinks and other servers of the tests: on this host, at any port.
+OPEN = {"BLASTER_PRIVATE_TARGETS": "127.0.0.0/8 ::1"}
+OPEN |= {f"BLASTER_{kind}_PORTS": "1-65535" for kind in ("SMTP", "MAILBOX", "WEBHOOK")}
+_OPEN = config.load({**OPEN, "BLASTER_SECRET_KEY": "-", "BLASTER_VAULT_KEYS": "-"})
+
+
+@pytest.fixture(autouse=True)
+def open_targets() -> None:
+    """For tests that open connections and boot nothing."""
+    targets.use(_OPEN)
+
+
 def environment(data_dir, campaign_url: str = "", crm_url: str = "") -> dict[str, str]:
     """The environment of a process that works on these databases."""
     return {
@@ -39,6 +52,7 @@ def environment(data_dir, campaign_url: str = "", crm_url: str = "") -> dict[str
         "BLASTER_CRM_URL": crm_url,
         "BLASTER_PUBLIC_URL": "http://127.0.0.1:8025",
         "BLASTER_SECRET_KEY": "a secret key for the tests only, 0123456789",
+        **OPEN,
     }
 
 

@@ -13,7 +13,7 @@ def test_every_setting_is_in_the_example_and_nothing_else():
 
 def test_the_values_of_the_example_are_the_defaults(tmp_path):
     base = {"BLASTER_DATA_DIR": str(tmp_path)}
-    shown = dict(re.findall(r"^#(BLASTER_\w+)=(\S+)$", EXAMPLE, re.MULTILINE))
+    shown = dict(re.findall(r"^#(BLASTER_\w+)=(.+)$", EXAMPLE, re.MULTILINE))
     for name in ("BLASTER_DATA_DIR", "BLASTER_CAMPAIGN_URL", "BLASTER_CRM_URL"):
         del shown[name]
     assert config.load({**base, **shown}) == config.load(base)

@@ -9,6 +9,7 @@ import socket
 import ssl
 from dataclasses import dataclass
 
+from blaster.mail import dial, targets
 from blaster.mail.auth import bearer
 from blaster.mail.bounces.mime import LONGEST
 
@@ -41,7 +42,14 @@ def cut(wire) -> None:
         wire.sock.shutdown(socket.SHUT_RDWR)
 
 
-class _Limited:
+class _Guarded:
+    """Connects to what the administrator allows."""
+
+    def _create_socket(self, timeout):
+        return dial.connect(targets.MAILBOX, self.host, self.port, timeout)
+
+
+class _Limited(_Guarded):
     """imaplib reads as many octets as the server announces."""
 
     def read(self, size):
@@ -55,10 +63,11 @@ class _Plain(_Limited, imaplib.IMAP4):
 
 
 class _Secure(_Limited, imaplib.IMAP4_SSL):
-    pass
+    def _create_socket(self, timeout):
+        return self.ssl_context.wrap_socket(super()._create_socket(timeout), server_hostname=self.host)
 
 
-class _Closing:
+class _Closing(_Guarded):
     """poplib keeps the socket when a server greets it as POP3 servers do not."""
 
     def __init__(self, *args, **options):
@@ -75,7 +84,8 @@ class _PlainPop(_Closing, poplib.POP3):
 
 
 class _SecurePop(_Closing, poplib.POP3_SSL):
-    pass
+    def _create_socket(self, timeout):
+        return self.context.wrap_socket(super()._create_socket(timeout), server_hostname=self.host)
 
 
 def imap(place: Place) -> imaplib.IMAP4:
@@ -173,6 +183,8 @@ def in_words(place: Place):
         raise Trouble(
             f"No encrypted connection to {_where(place)} could be made. Check that port and encryption belong together."
         ) from None
+    except targets.Forbidden as error:
+        raise Trouble(str(error)) from None
     except socket.gaierror:
         raise Trouble(f"The server name {place.host} was not found. Check its spelling.") from None
     except TimeoutError:

@@ -10,7 +10,7 @@ OPENING = 8  # seconds; with the two that QUIT may take: ten in all. Looking up 
 
 @dataclass(frozen=True)
 class Verdict:
-    """problem: '' or name, refused, timeout, tls, certificate, auth, protocol. message: a sentence for the user."""
+    """problem: '' or one of Refused (mail.transport). message: a sentence for the user."""
 
     ok: bool
     problem: str
@@ -39,6 +39,10 @@ def _security(endpoint: Endpoint) -> str:
     if endpoint.implicit_tls:
         return "with TLS"
     return "with STARTTLS" if endpoint.starttls else "without encryption"
+
+
+def _forbidden(endpoint: Endpoint, reply) -> str:
+    return reply.text
 
 
 def _name(endpoint: Endpoint, reply) -> str:
@@ -110,6 +114,7 @@ def _protocol(endpoint: Endpoint, reply) -> str:
 
 
 SENTENCES = {
+    "forbidden": _forbidden,
     "name": _name,
     "refused": _refused,
     "timeout": _timeout,

@@ -7,6 +7,7 @@ import ssl
 import time
 from dataclasses import dataclass
 
+from blaster.mail import targets
 from blaster.mail.auth import Credentials, sign_in
 from blaster.mail.session import Lost, Mail, Reply, Session
 
@@ -52,8 +53,8 @@ class Endpoint:
 
 
 class Refused(Exception):
-    """No session. `reply` says at which phase and why; `problem` is one of name, refused, timeout, tls, certificate,
-    auth, protocol. Neither holds a secret."""
+    """No session. `reply` says at which phase and why; `problem` is one of forbidden, name, refused, timeout, tls,
+    certificate, auth, protocol. Neither holds a secret."""
 
     def __init__(self, reply: Reply, problem: str):
         super().__init__(f"{reply.phase}: {reply.code} {reply.text}")
@@ -87,7 +88,8 @@ class Wire:
 
     def connect(self, host: str, port: int, deadline: float) -> None:
         """Try the addresses of the host in turn, each for its share of the time that is left. Raises OSError."""
-        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = targets.permitted(targets.SMTP, host, port, found)
         for number, (family, kind, protocol, _, address) in enumerate(addresses):
             self._socket = socket.socket(family, kind, protocol)
             try:
@@ -205,14 +207,11 @@ class _Opening:
     def connect(self) -> None:
         try:
             self.wire.connect(self.endpoint.host, self.endpoint.port, self.deadline)
-        except socket.gaierror as error:
-            raise Refused(Reply("connect", 0, _spoken(error)), "name") from None
         except UnicodeError:
             raise Refused(Reply("connect", 0, "not a host name"), "name") from None
-        except TimeoutError as error:
-            raise Refused(Reply("connect", 0, _spoken(error)), "timeout") from None
         except OSError as error:
-            raise Refused(Reply("connect", 0, _spoken(error)), "refused") from None
+            names = {targets.Forbidden: "forbidden", socket.gaierror: "name", TimeoutError: "timeout"}
+            raise Refused(Reply("connect", 0, _spoken(error)), names.get(type(error), "refused")) from None
 
     def secure(self) -> None:
         if self.endpoint.implicit_tls:

@@ -73,6 +73,8 @@ def _environment(folder: Path, server: MariaDB | None, settings: dict) -> dict[s
         "BLASTER_CAMPAIGN_URL": urls[0],
         "BLASTER_CRM_URL": urls[1],
         "BLASTER_PUBLIC_URL": letter.PUBLIC_URL,
+        "BLASTER_PRIVATE_TARGETS": "127.0.0.0/8",
+        "BLASTER_SMTP_PORTS": "1-65535",
         "BLASTER_SECRET_KEY": secrets.token_urlsafe(),
         "BLASTER_VAULT_KEYS": Fernet.generate_key().decode(),
     }

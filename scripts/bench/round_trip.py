@@ -60,9 +60,13 @@ def _dialogue(port, seconds):
 
 
 def _session(port, seconds):
+    from blaster import config
+    from blaster.mail import targets
     from blaster.mail.session import Mail
     from blaster.mail.transport import Endpoint, open_session
 
+    here = {"BLASTER_PRIVATE_TARGETS": "127.0.0.1", "BLASTER_SMTP_PORTS": str(port)}
+    targets.use(config.load({"BLASTER_SECRET_KEY": "-", "BLASTER_VAULT_KEYS": "-", **here}))
     deadline, data = 0.0, _message()
 
     def mails():
