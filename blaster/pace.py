@@ -1,6 +1,6 @@
 """How many mails a campaign sent in each minute, and what a viewer's poll needs to know: small reads on Server 1."""
 
-from blaster import db
+from blaster import db, sessions
 from blaster.db import campaign_db
 from blaster.models.campaign_db import Campaign, CampaignStatus
 from blaster.models.minutes import CampaignMinute
@@ -13,14 +13,15 @@ _FIELDS = tuple(CampaignStatus._meta.sorted_field_names)
 _SEEN = (
     f"SELECT {', '.join(f's.{name}' for name in _FIELDS)} FROM campaign_status s"
     " JOIN campaign_master c ON c.campaign_id=s.campaign_id JOIN users u ON u.id=c.user_id"
-    " WHERE s.campaign_id=%s AND u.id=%s AND u.session_token=%s AND u.is_active=1"
+    " JOIN sessions x ON x.user_id=u.id"
+    " WHERE s.campaign_id=%s AND u.id=%s AND x.token_hash=%s AND u.is_active=1"
 )
 
 
-def seen(user_id: int, session_token: str, campaign_id: int) -> dict | None:
-    """All columns of the campaign's status in one read, for whoever is signed in by this token; None for others."""
+def seen(user_id: int, token: str, campaign_id: int) -> dict | None:
+    """All columns of the campaign's status in one read, for whoever's session has this token; None for others."""
     with db.session(campaign_db):
-        row = db.execute(campaign_db, _SEEN, campaign_id, user_id, session_token).fetchone()
+        row = db.execute(campaign_db, _SEEN, campaign_id, user_id, sessions.key(token)).fetchone()
     return dict(zip(_FIELDS, row, strict=True)) if row else None
 
 

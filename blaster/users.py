@@ -1,45 +1,39 @@
 """People who sign in: each owns servers, lists and campaigns; an admin also sees how the installation fares."""
 
 import re
-import secrets
 
 from peewee import IntegrityError
-from werkzeug.security import check_password_hash, generate_password_hash
 
-from blaster import addresses, db, zones
+from blaster import addresses, db, passwords, sessions, trial, zones
 from blaster.db import campaign_db
 from blaster.errors import Invalid, NotFound
 from blaster.models.campaign_db import User
 
-SHORTEST_PASSWORD = 10
 _TAG = re.compile(r"\{[{%]")
-
-# Checked for unknown names too: the time of the answer must not tell who has an account.
-_NOBODY = generate_password_hash(secrets.token_urlsafe())
+_TAKEN = "There is a user with this address already."
 
 
-def create(email: str, name: str, password: str, *, role: str = "user", is_trial: bool = False) -> User:
-    """A new user (role `user` or `admin`), stored under the key of the address; on trial: see `blaster.trial`.
-    Raises Invalid."""
+def create(email: str, name: str, password: str | None, *, role: str = "user", is_trial: bool = False) -> User:
+    """A new user (role `user` or `admin`), stored under the key of the address; on trial: see `blaster.trial`. Without
+    a password nobody can sign in until a link has set one (`blaster.password_links`). Raises Invalid."""
     row = {
         "email": _key(email),
         "name": name.strip()[:120],
-        "password_hash": _hash(password),
+        "password_hash": "" if password is None else _hash(password, name, email),
         "role": role,
         "is_trial": is_trial,
-        "session_token": secrets.token_urlsafe(32),
     }
 
     def work():
         known = User.get_or_none(User.email == row["email"])
-        if known and known.session_token != row["session_token"]:
-            raise Invalid({"email": "There is a user with this address already."})
+        if known and (not password or known.password_hash != row["password_hash"]):
+            raise Invalid({"email": _TAKEN})
         return known or User.create(**row, created_at=db.now(campaign_db))
 
     try:
         return db.transaction(campaign_db, work)
     except IntegrityError as error:
-        raise Invalid({"email": "There is a user with this address already."}) from error
+        raise Invalid({"email": _TAKEN}) from error
 
 
 def _key(email: str) -> str:
@@ -49,10 +43,10 @@ def _key(email: str) -> str:
         raise Invalid({"email": str(error)}) from error
 
 
-def _hash(password: str) -> str:
-    if len(password) < SHORTEST_PASSWORD:
-        raise Invalid({"password": f"A password has at least {SHORTEST_PASSWORD} characters."})
-    return generate_password_hash(password)
+def _hash(password: str, *own: str) -> str:
+    if trouble := passwords.trouble_with(password, own):
+        raise Invalid({"password": trouble})
+    return passwords.hashed(password)
 
 
 def get(user_id: int) -> User:
@@ -83,8 +77,13 @@ def list_all() -> list[User]:
 def authenticate(email: str, password: str) -> User | None:
     """The user if the password is right and the user is active."""
     user = by_email(email)
-    right = check_password_hash(user.password_hash if user else _NOBODY, password)
+    right = passwords.is_right(user.password_hash if user else "", password)
     return user if user and right and user.is_active else None
+
+
+def is_password(user_id: int, password: str) -> bool:
+    """The user's own, entered once more. Raises NotFound."""
+    return passwords.is_right(get(user_id).password_hash, password)
 
 
 def edit_profile(user_id: int, *, name: str, time_zone: str) -> None:
@@ -109,23 +108,38 @@ def edit_sender(user_id: int, *, organisation: str, postal_address: str) -> None
     _update(user_id, **values)
 
 
-def set_password(user_id: int, password: str) -> None:
-    """Change the password and end all sessions of the user. Raises Invalid, NotFound."""
-    _update(user_id, password_hash=_hash(password), session_token=secrets.token_urlsafe(32))
+def edit_email(user_id: int, email: str, *, but: int = 0) -> None:
+    """Sign in with another address from now on; sessions other than `but` end. Raises Invalid, NotFound."""
+    key = _key(email)
+    user = get(user_id)
+    if user.is_trial and key != user.email and key not in trial.allowed(user_id):
+        raise Invalid({"email": "While you are on trial, this has to be an address that you have verified."})
+    try:
+        _close_and_update(user_id, but, email=key)
+    except IntegrityError as error:
+        raise Invalid({"email": _TAKEN}) from error
+
+
+def set_password(user_id: int, password: str, *, but: int = 0) -> None:
+    """Change the password and end all sessions of the user other than `but`. Raises Invalid, NotFound."""
+    user = get(user_id)
+    _close_and_update(user_id, but, password_hash=_hash(password, user.name, user.email))
 
 
 def set_active(user_id: int, active: bool) -> None:
     """Let the user in or keep them out; either way all their sessions end. Raises NotFound."""
-    _update(user_id, is_active=active, session_token=secrets.token_urlsafe(32))
+    _close_and_update(user_id, 0, is_active=active)
+
+
+def _close_and_update(user_id: int, but: int, **values) -> None:
+    def work():
+        _update(user_id, **values)  # first, as signing in does: nobody gets in between by what was right before
+        sessions.end_all(user_id, but=but)
+
+    db.transaction(campaign_db, work)
 
 
 def _update(user_id: int, **values) -> None:
     with db.session(campaign_db):
         if not User.update(**values).where(User.id == user_id).execute():
             raise NotFound("No such user.")
-
-
-def new_password() -> str:
-    """A password to print once: 79 random bits in groups that can be typed."""
-    letters = "abcdefghjkmnpqrstuvwxyz23456789"
-    return "-".join("".join(secrets.choice(letters) for _ in range(4)) for _ in range(4))

@@ -21,6 +21,50 @@ DEALLOCATE PREPARE step;
 
 SET @ddl = IF(
   EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'audit_log')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'audit_log' AND index_name = 'audit_log_at'),
+  'CREATE INDEX `audit_log_at` ON `audit_log` (`at`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'audit_log')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'audit_log' AND index_name = 'audit_log_user_id_id'),
+  'CREATE INDEX `audit_log_user_id_id` ON `audit_log` (`user_id`, `id`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'audit_log')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'audit_log' AND index_name = 'audit_log_actor_id_id'),
+  'CREATE INDEX `audit_log_actor_id_id` ON `audit_log` (`actor_id`, `id`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'audit_log')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'audit_log' AND index_name = 'audit_log_act_id'),
+  'CREATE INDEX `audit_log_act_id` ON `audit_log` (`act`, `id`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
     WHERE table_schema = DATABASE() AND table_name = 'campaign_master')
   AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
     WHERE table_schema = DATABASE() AND table_name = 'campaign_master' AND index_name = 'campaign_master_user_id_campaign_id'),
@@ -142,6 +186,28 @@ DEALLOCATE PREPARE step;
 
 SET @ddl = IF(
   EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'password_links')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'password_links' AND index_name = 'password_links_user_id'),
+  'CREATE INDEX `password_links_user_id` ON `password_links` (`user_id`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'password_links')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'password_links' AND index_name = 'password_links_token_hash'),
+  'CREATE UNIQUE INDEX `password_links_token_hash` ON `password_links` (`token_hash`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
     WHERE table_schema = DATABASE() AND table_name = 'recipient_lists')
   AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
     WHERE table_schema = DATABASE() AND table_name = 'recipient_lists' AND index_name = 'recipient_lists_user_id'),
@@ -179,6 +245,50 @@ SET @ddl = IF(
   AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
     WHERE table_schema = DATABASE() AND table_name = 'recipients' AND index_name = 'recipients_user_id_email_key'),
   'CREATE INDEX `recipients_user_id_email_key` ON `recipients` (`user_id`, `email_key`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'recovery_codes')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'recovery_codes' AND index_name = 'recovery_codes_user_id_code_hash'),
+  'CREATE UNIQUE INDEX `recovery_codes_user_id_code_hash` ON `recovery_codes` (`user_id`, `code_hash`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'sessions')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'sessions' AND index_name = 'sessions_user_id'),
+  'CREATE INDEX `sessions_user_id` ON `sessions` (`user_id`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'sessions')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'sessions' AND index_name = 'sessions_token_hash'),
+  'CREATE UNIQUE INDEX `sessions_token_hash` ON `sessions` (`token_hash`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'sessions')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'sessions' AND index_name = 'sessions_seen_at'),
+  'CREATE INDEX `sessions_seen_at` ON `sessions` (`seen_at`)',
   'DO 0');
 PREPARE step FROM @ddl;
 EXECUTE step;

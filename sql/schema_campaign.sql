@@ -28,6 +28,62 @@ PREPARE step FROM @ddl;
 EXECUTE step;
 DEALLOCATE PREPARE step;
 
+CREATE TABLE IF NOT EXISTS `audit_log` (
+  `id` BIGINT AUTO_INCREMENT NOT NULL PRIMARY KEY,
+  `at` BIGINT NOT NULL,
+  `actor_id` BIGINT NOT NULL DEFAULT 0,
+  `user_id` BIGINT NOT NULL DEFAULT 0,
+  `act` VARCHAR(24) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `target` VARCHAR(24) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '',
+  `target_id` BIGINT NOT NULL DEFAULT 0,
+  `details` VARCHAR(500) NOT NULL DEFAULT '',
+  `client` VARCHAR(45) NOT NULL DEFAULT ''
+);
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'audit_log')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'audit_log' AND index_name = 'audit_log_at'),
+  'CREATE INDEX `audit_log_at` ON `audit_log` (`at`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'audit_log')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'audit_log' AND index_name = 'audit_log_user_id_id'),
+  'CREATE INDEX `audit_log_user_id_id` ON `audit_log` (`user_id`, `id`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'audit_log')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'audit_log' AND index_name = 'audit_log_actor_id_id'),
+  'CREATE INDEX `audit_log_actor_id_id` ON `audit_log` (`actor_id`, `id`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'audit_log')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'audit_log' AND index_name = 'audit_log_act_id'),
+  'CREATE INDEX `audit_log_act_id` ON `audit_log` (`act`, `id`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
 CREATE TABLE IF NOT EXISTS `campaign_master` (
   `campaign_id` BIGINT AUTO_INCREMENT NOT NULL PRIMARY KEY,
   `user_id` BIGINT NOT NULL,
@@ -43,6 +99,8 @@ CREATE TABLE IF NOT EXISTS `campaign_master` (
   `rich` LONGTEXT,
   `saved_by` VARCHAR(24) NOT NULL DEFAULT '',
   `send_windows` LONGTEXT,
+  `tracks_opens` BOOL NOT NULL DEFAULT 0,
+  `tracks_clicks` BOOL NOT NULL DEFAULT 0,
   `created_at` BIGINT NOT NULL DEFAULT 0,
   `updated_at` BIGINT NOT NULL DEFAULT 0
 );
@@ -260,6 +318,44 @@ PREPARE step FROM @ddl;
 EXECUTE step;
 DEALLOCATE PREPARE step;
 
+CREATE TABLE IF NOT EXISTS `password_links` (
+  `id` BIGINT AUTO_INCREMENT NOT NULL PRIMARY KEY,
+  `user_id` BIGINT NOT NULL,
+  `token_hash` VARCHAR(64) NOT NULL,
+  `kind` VARCHAR(24) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `created_at` BIGINT NOT NULL,
+  `ends_at` BIGINT NOT NULL,
+  `used_at` BIGINT NOT NULL DEFAULT 0
+);
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'password_links')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'password_links' AND index_name = 'password_links_user_id'),
+  'CREATE INDEX `password_links_user_id` ON `password_links` (`user_id`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'password_links')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'password_links' AND index_name = 'password_links_token_hash'),
+  'CREATE UNIQUE INDEX `password_links_token_hash` ON `password_links` (`token_hash`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+CREATE TABLE IF NOT EXISTS `password_requests` (
+  `id` BIGINT AUTO_INCREMENT NOT NULL PRIMARY KEY,
+  `email_key` VARCHAR(254) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  `asked_at` BIGINT NOT NULL
+);
+
 CREATE TABLE IF NOT EXISTS `recipient_lists` (
   `id` BIGINT AUTO_INCREMENT NOT NULL PRIMARY KEY,
   `user_id` BIGINT NOT NULL,
@@ -324,6 +420,75 @@ PREPARE step FROM @ddl;
 EXECUTE step;
 DEALLOCATE PREPARE step;
 
+CREATE TABLE IF NOT EXISTS `recovery_codes` (
+  `id` BIGINT AUTO_INCREMENT NOT NULL PRIMARY KEY,
+  `user_id` BIGINT NOT NULL,
+  `code_hash` VARCHAR(64) NOT NULL,
+  `used_at` BIGINT NOT NULL DEFAULT 0
+);
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'recovery_codes')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'recovery_codes' AND index_name = 'recovery_codes_user_id_code_hash'),
+  'CREATE UNIQUE INDEX `recovery_codes_user_id_code_hash` ON `recovery_codes` (`user_id`, `code_hash`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+CREATE TABLE IF NOT EXISTS `second_factors` (
+  `user_id` BIGINT NOT NULL PRIMARY KEY,
+  `secret` VARCHAR(255) NOT NULL,
+  `confirmed_at` BIGINT NOT NULL DEFAULT 0,
+  `last_step` BIGINT NOT NULL DEFAULT 0
+);
+
+CREATE TABLE IF NOT EXISTS `sessions` (
+  `id` BIGINT AUTO_INCREMENT NOT NULL PRIMARY KEY,
+  `user_id` BIGINT NOT NULL,
+  `token_hash` VARCHAR(64) NOT NULL,
+  `created_at` BIGINT NOT NULL,
+  `seen_at` BIGINT NOT NULL,
+  `proved_at` BIGINT NOT NULL,
+  `client` VARCHAR(45) NOT NULL DEFAULT '',
+  `agent` VARCHAR(120) NOT NULL DEFAULT ''
+);
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'sessions')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'sessions' AND index_name = 'sessions_user_id'),
+  'CREATE INDEX `sessions_user_id` ON `sessions` (`user_id`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'sessions')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'sessions' AND index_name = 'sessions_token_hash'),
+  'CREATE UNIQUE INDEX `sessions_token_hash` ON `sessions` (`token_hash`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'sessions')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'sessions' AND index_name = 'sessions_seen_at'),
+  'CREATE INDEX `sessions_seen_at` ON `sessions` (`seen_at`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
 CREATE TABLE IF NOT EXISTS `templates` (
   `id` BIGINT AUTO_INCREMENT NOT NULL PRIMARY KEY,
   `user_id` BIGINT NOT NULL,
@@ -356,10 +521,12 @@ CREATE TABLE IF NOT EXISTS `users` (
   `role` VARCHAR(24) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT 'user',
   `is_active` BOOL NOT NULL DEFAULT 1,
   `is_trial` BOOL NOT NULL DEFAULT 0,
-  `session_token` VARCHAR(64) NOT NULL,
   `time_zone` VARCHAR(64) NOT NULL DEFAULT 'UTC',
   `organisation` VARCHAR(120) NOT NULL DEFAULT '',
   `postal_address` VARCHAR(500) NOT NULL DEFAULT '',
+  `most_campaigns` INTEGER NOT NULL DEFAULT 0,
+  `most_recipients` INTEGER NOT NULL DEFAULT 0,
+  `last_sign_in_at` BIGINT NOT NULL DEFAULT 0,
   `created_at` BIGINT NOT NULL DEFAULT 0
 );
 

@@ -142,7 +142,9 @@ CREATE TABLE IF NOT EXISTS `campaign_content` (
   `html` LONGTEXT,
   `text` LONGTEXT,
   `organisation` VARCHAR(120) NOT NULL DEFAULT '',
-  `postal_address` VARCHAR(500) NOT NULL DEFAULT ''
+  `postal_address` VARCHAR(500) NOT NULL DEFAULT '',
+  `tracks_opens` BOOL NOT NULL DEFAULT 0,
+  `tracks_clicks` BOOL NOT NULL DEFAULT 0
 );
 
 CREATE TABLE IF NOT EXISTS `campaign_control` (
@@ -191,6 +193,13 @@ CREATE TABLE IF NOT EXISTS `campaign_guard` (
   `base_complaints` INTEGER NOT NULL DEFAULT 0,
   `looked_to` BIGINT NOT NULL DEFAULT 0,
   `counted_to` BIGINT NOT NULL DEFAULT 0
+);
+
+CREATE TABLE IF NOT EXISTS `campaign_links` (
+  `campaign_id` BIGINT NOT NULL,
+  `number` INTEGER NOT NULL,
+  `url` LONGTEXT NOT NULL,
+  PRIMARY KEY (`campaign_id`, `number`)
 );
 
 CREATE TABLE IF NOT EXISTS `campaign_tally` (
@@ -248,6 +257,27 @@ CREATE TABLE IF NOT EXISTS `domain_pauses` (
   `times` INTEGER NOT NULL DEFAULT 0,
   `reason` VARCHAR(300) NOT NULL DEFAULT '',
   PRIMARY KEY (`user_id`, `domain`)
+);
+
+CREATE TABLE IF NOT EXISTS `hit_counts` (
+  `campaign_id` BIGINT NOT NULL,
+  `link` INTEGER NOT NULL,
+  `is_machine` BOOL NOT NULL,
+  `mark` VARCHAR(24) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `mails` INTEGER NOT NULL DEFAULT 0,
+  `counted_at` BIGINT NOT NULL DEFAULT 0,
+  `is_final` BOOL NOT NULL DEFAULT 0,
+  PRIMARY KEY (`campaign_id`, `link`, `is_machine`, `mark`)
+);
+
+CREATE TABLE IF NOT EXISTS `hits` (
+  `campaign_id` BIGINT NOT NULL,
+  `mail_id` BIGINT NOT NULL,
+  `link` INTEGER NOT NULL,
+  `mark` VARCHAR(24) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '',
+  `is_machine` BOOL NOT NULL DEFAULT 0,
+  `at` BIGINT NOT NULL,
+  PRIMARY KEY (`campaign_id`, `mail_id`, `link`)
 );
 
 CREATE TABLE IF NOT EXISTS `leases` (

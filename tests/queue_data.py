@@ -24,7 +24,7 @@ def clear() -> None:
 
 def known_sender(user_id=ALICE) -> None:
     """A user who said who they are and where they live, without which no campaign starts."""
-    values = {"email": f"u{user_id}@example.com", "password_hash": "", "session_token": "", **SENDER}
+    values = {"email": f"u{user_id}@example.com", "password_hash": "", **SENDER}
     with db.session(campaign_db):
         User.create(id=user_id, **values)
 

@@ -81,7 +81,7 @@ def _server(user_id):
 def alice_and_bob(databases):
     with db.session(db.campaign_db):
         for user_id, name in ((ALICE, "Alice"), (BOB, "Bob")):
-            User.create(id=user_id, name=name, email=name, password_hash="", session_token="")
+            User.create(id=user_id, name=name, email=name, password_hash="")
 
 
 def test_load_is_that_of_the_guide(alice_and_bob):

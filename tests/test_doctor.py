@@ -172,7 +172,7 @@ def sound(durable, databases, engine):
     if engine == "mysql":
         crm_db.execute_sql("SET GLOBAL innodb_flush_log_at_trx_commit=1")
     with db.session(campaign_db), db.session(crm_db):
-        User.create(id=1, email="zoe@example.com", password_hash="-", session_token="-")
+        User.create(id=1, email="zoe@example.com", password_hash="-")
         SmtpServer.create(id=1, user_id=1, host="smtp.example.com")
         secret = vault.encrypt("hunter2")
         SmtpAccount.create(id=1, user_id=1, smtp_server_id=1, email="zoe@example.com", password=secret)
@@ -385,7 +385,7 @@ class TestServer:
         monkeypatch.setattr(engine, "_size", lambda database: 10 << 30)
         with db.session(campaign_db):
             for i in range(2, 12):
-                User.create(id=i, email=f"u{i}@example.com", password_hash="-", session_token="-")
+                User.create(id=i, email=f"u{i}@example.com", password_hash="-")
         assert kinds(sound) == {"buffer-pool": "warning"}
 
     def test_wrong_passwords_and_names_have_their_cures(self):

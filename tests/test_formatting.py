@@ -3,6 +3,7 @@ import time
 import pytest
 from flask_login import login_user
 
+from blaster import sessions
 from blaster.web import formatting
 from blaster.web.auth import Person
 
@@ -41,12 +42,9 @@ def test_numbers_are_grouped_and_counted():
 
 @pytest.mark.parametrize("zone, shown", [("UTC", "16:00"), ("Europe/Berlin", "17:00"), ("Asia/Kolkata", "21:30")])
 def test_an_instant_is_shown_in_the_users_zone(app, zone, shown):
-    class Row:
-        id, email, name, role, time_zone, session_token = 1, "zoe@example.com", "Zoe", "user", zone, ""
-        is_trial = False
-
+    seen = sessions.Seen(1, "zoe@example.com", "Zoe", "user", False, zone, 1, 0, 0, None)
     with app.test_request_context():
-        login_user(Person(Row), force=True)
+        login_user(Person(seen, ""), force=True)
         tag = formatting.instant(NOON)
     assert f">24 Nov 2025, {shown}</time>" in tag
     assert f"24 November 2025, {shown}:00" in tag

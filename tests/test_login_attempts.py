@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from blaster import db, login_attempts, users
+from blaster import db, login_attempts, passwords, users
 from blaster.login_attempts import MOST_BY_CLIENT, MOST_BY_NAME, WINDOW, TooMany
 from blaster.models.login_attempts import LoginAttempt
 from tests.clock import MINUTE
@@ -112,15 +112,15 @@ def test_a_hash_is_verified_whoever_it_is(databases, monkeypatch, name):
     """The longest part of an answer, so that its time does not tell who has an account."""
     users.create(NAME, "Zoe", PASSWORD)
     users.set_active(users.create("off@example.com", "", PASSWORD).id, False)
-    verified, verify = [], users.check_password_hash
+    verified, verify = [], passwords.check_password_hash
 
     def count(known, password):
         verified.append(known.split("$")[0])
         return verify(known, password)
 
-    monkeypatch.setattr(users, "check_password_hash", count)
+    monkeypatch.setattr(passwords, "check_password_hash", count)
     assert users.authenticate(name, "wrong password") is None
-    assert verified == [users.generate_password_hash("x").split("$")[0]]
+    assert verified == [passwords.hashed("x").split("$")[0]]
 
 
 def test_many_at_once_do_not_get_more_tries(databases):

@@ -31,23 +31,23 @@ def test_a_created_user_can_sign_in_with_the_printed_password(run):
 
 
 def test_a_disabled_user_is_kept_out_until_enabled(run):
-    users.create("bob@example.com", "Bob", "a long password")
+    users.create("bob@example.com", "Bob", "a longer pass phrase")
     run("disable", "bob@example.com")
-    assert users.authenticate("bob@example.com", "a long password") is None
+    assert users.authenticate("bob@example.com", "a longer pass phrase") is None
     assert "disabled" in run("list")
     run("enable", "bob@example.com")
-    assert users.authenticate("bob@example.com", "a long password")
+    assert users.authenticate("bob@example.com", "a longer pass phrase")
 
 
 def test_a_new_password_replaces_the_old_one(run):
-    users.create("bob@example.com", "Bob", "a long password")
+    users.create("bob@example.com", "Bob", "a longer pass phrase")
     password = run("password", "bob@example.com").split("shown only now): ")[1].strip()
-    assert users.authenticate("bob@example.com", "a long password") is None
+    assert users.authenticate("bob@example.com", "a longer pass phrase") is None
     assert users.authenticate("bob@example.com", password)
 
 
 def test_what_is_not_possible_is_said_and_exits_1(run):
-    users.create("bob@example.com", "Bob", "a long password")
+    users.create("bob@example.com", "Bob", "a longer pass phrase")
     assert run("create", "Bob@Example.com", expect=1) == "There is a user with this address already.\n"
     assert run("disable", "nobody@example.com", expect=1) == "There is no user nobody@example.com.\n"
     assert "Traceback" not in run("create", "not an address", expect=1)

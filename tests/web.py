@@ -5,15 +5,16 @@ from collections.abc import Callable
 
 import pytest
 from flask import Flask
-from werkzeug.security import generate_password_hash
 
-from blaster import db, users
+from blaster import db, passwords, sessions, users
 from blaster.models.campaign_db import User
 from blaster.web import create_app
 from tests.queue_data import SENDER
 
+passwords.METHOD = "scrypt:1024:8:1"  # hashing is dear on purpose, and these are made to be guessed
+passwords.NOBODY = passwords.hashed("nobody")
 PASSWORD = "correct horse battery"
-_HASH = generate_password_hash(PASSWORD)
+_HASH = passwords.hashed(PASSWORD)
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 
@@ -66,13 +67,14 @@ def signed_in(app) -> Callable[..., Visitor]:
     """Makes a user with this first name, signed in (as if: hashing a password twice for each test is slow)."""
 
     def make(name: str, role: str = "user") -> Visitor:
-        values = {"email": f"{name.lower()}@example.com", "name": name, "role": role, "session_token": name, **SENDER}
+        values = {"email": f"{name.lower()}@example.com", "name": name, "role": role, **SENDER}
         with db.session(db.campaign_db):
             user = User.create(password_hash=_HASH, **values)
         person = Visitor(app)
         person.user_id = user.id
+        cookie = f"{user.id}.{sessions.begin(user, '127.0.0.1', 'Firefox on Linux')}"
         with person.client.session_transaction() as session:
-            session["_user_id"], session["_fresh"] = f"{user.id}.{name}", True
+            session["_user_id"], session["_fresh"] = cookie, True
         return person
 
     return make

@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from blaster import campaigns, recipients, servers, users
+from blaster import campaigns, passwords, recipients, servers, users
 from blaster.demo import people
 from blaster.models.campaign_db import Campaign, User
 
@@ -87,7 +87,7 @@ def _tell(story: Story, password: str, sink_port: int, count: int) -> Demo:
 
 def _passwords(path: Path) -> dict[str, str]:
     if not path.exists():
-        made = {story.email: users.new_password() for story in STORIES}
+        made = {story.email: passwords.made_up() for story in STORIES}
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             json.dump(made, file, indent=1)
     return json.loads(path.read_text())

@@ -37,3 +37,10 @@ def drop_index(db: Database, model: type[Model], name: str) -> None:
     table = model._meta.table_name
     if name in {index.name for index in db.get_indexes(table)}:
         db.execute_sql(f"DROP INDEX {name}" if is_sqlite(db) else f"DROP INDEX {name} ON {table}")
+
+
+def drop_column(db: Database, model: type[Model], name: str) -> None:
+    """Drop a column that the model has no longer, if it is there."""
+    table = model._meta.table_name
+    if name in {column.name for column in db.get_columns(table)}:
+        db.execute_sql(f"ALTER TABLE {table} DROP COLUMN {name}")

@@ -20,10 +20,12 @@ class User(CampaignModel):
     role = Word(**default("user"))  # user | admin
     is_active = BooleanField(**default(True))
     is_trial = BooleanField(**default(False))  # may mail verified addresses only
-    session_token = CharField(64)  # changes with the password: older sessions end
     time_zone = CharField(64, **default("UTC"))
     organisation = CharField(120, **default(""))  # who sends, as the footer of each mail says it
     postal_address = CharField(500, **default(""))
+    most_campaigns = IntegerField(**default(0))  # under way at once; 0: any number
+    most_recipients = IntegerField(**default(0))  # of campaigns that start within a day; 0: any number
+    last_sign_in_at = Instant(**default(0))
     created_at = Instant(**default(0))
 
     class Meta:

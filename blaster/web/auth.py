@@ -1,14 +1,16 @@
 """Signing in and out. Every route but the public ones asks for it."""
 
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, current_app, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 
-from blaster import login_attempts, users
+from blaster import login_attempts, sessions, users
 from blaster.errors import NotFound
-from blaster.web import htmx, kept
+from blaster.models.campaign_db import User
+from blaster.web import agents, htmx, kept
 from blaster.web.forms import LoginForm, refuse
 
 bp = Blueprint("auth", __name__)
@@ -18,16 +20,17 @@ _STRANGERS_LIMIT = 64 * 1024  # bytes of a request; the token check reads all of
 
 
 class Person(UserMixin):
-    """Who is signed in. The session holds the token beside the id, so that a new password ends older sessions."""
+    """Who is signed in. The cookie holds the id and the token of a row in `sessions`."""
 
-    def __init__(self, user):
-        self.id, self.email, self.name = user.id, user.email, user.name or user.email
-        self.is_admin, self.time_zone = user.role == "admin", user.time_zone
-        self.is_trial = user.is_trial
-        self._token = user.session_token
+    def __init__(self, seen: sessions.Seen, cookie: str):
+        self.id, self.email, self.name = seen.id, seen.email, seen.name or seen.email
+        self.is_admin, self.time_zone = seen.role == "admin", seen.time_zone
+        self.is_trial = bool(seen.is_trial)
+        self.seen = seen
+        self._cookie = cookie
 
     def get_id(self) -> str:
-        return f"{self.id}.{self._token}"
+        return self._cookie
 
 
 def require_sign_in(app: Flask) -> None:
@@ -38,15 +41,15 @@ def require_sign_in(app: Flask) -> None:
     app.before_request(_stop_strangers)
 
 
-def _load(session_id: str) -> Person | None:
+def _load(cookie: str) -> Person | None:
     if request.blueprint == "unsubscribe":
         return None  # it does not matter who it is, and Server 1 may be away
-    user_id, _, token = session_id.partition(".")
-    try:
-        user = users.get(int(user_id))
-    except (NotFound, ValueError):
+    user_id, _, token = cookie.partition(".")
+    seen = sessions.find(int(user_id), token) if user_id.isdecimal() and len(user_id) < 19 else None
+    if seen is None:
         return None
-    return Person(user) if user.is_active and user.session_token == token else None
+    sessions.visit(seen)
+    return Person(seen, cookie)
 
 
 def _stop_strangers() -> ResponseReturnValue | None:
@@ -98,10 +101,15 @@ def login() -> ResponseReturnValue:
         refuse(form, "", "That e-mail address and password do not match.")
         return _page(form, 422)
     login_attempts.succeed(attempt)
+    _begin(user)
+    return _signed_in()
+
+
+def _begin(user: User) -> None:
+    token = sessions.begin(user, request.remote_addr or "", agents.words(request.user_agent.string))
     session.clear()
     session.permanent = True
-    login_user(Person(user))
-    return _signed_in()
+    login_user(_load(f"{user.id}.{token}"))
 
 
 def _page(form: LoginForm, status: int, **more) -> ResponseReturnValue:
@@ -125,6 +133,9 @@ def _wanted() -> str:
 
 @bp.post("/logout")
 def logout() -> ResponseReturnValue:
+    """A copy of the cookie opens nothing either."""
+    with suppress(NotFound):
+        sessions.end(current_user.id, current_user.seen.session_id)
     logout_user()
     session.clear()
     return htmx.redirect(url_for("auth.login"))

@@ -65,10 +65,10 @@ def _measured(step, env, path):
 
 def import_file(path):
     """import"""
-    from blaster import recipients, users
+    from blaster import passwords, recipients, users
     from blaster.imports import run, uploads
 
-    user = users.create("bench@bench.example.com", "bench", users.new_password())
+    user = users.create("bench@bench.example.com", "bench", passwords.made_up())
     chosen = recipients.create_list(user.id, "readers")
     with open(path, "rb") as file:
         upload = uploads.create(user.id, chosen.id, path, file)

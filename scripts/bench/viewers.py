@@ -40,7 +40,7 @@ def _rows(folder, polls):
 
 
 def _viewer(app):
-    from blaster import db, users
+    from blaster import db, sessions, users
     from blaster.models.campaign_db import Campaign, CampaignStatus
     from blaster.models.crm_db import CampaignControl
 
@@ -52,7 +52,7 @@ def _viewer(app):
         CampaignControl.create(campaign_id=campaign.campaign_id, user_id=user.id, list_id=1, run_state="running")
     client = app.test_client()
     with client.session_transaction() as session:
-        session["_user_id"], session["_fresh"] = f"{user.id}.{user.session_token}", True
+        session["_user_id"], session["_fresh"] = f"{user.id}.{sessions.begin(user, '127.0.0.1', 'bench')}", True
     return client, campaign.campaign_id
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from blaster import campaigns, recipients, servers, users
+from blaster import campaigns, passwords, recipients, servers, users
 from blaster.demo import people
 from blaster.queue import control
 from scripts.lab.plan import Plan
@@ -26,7 +26,7 @@ def populate(plan: Plan, sinks: list[SinkProcess]) -> list[Tenant]:
 
 def _tenant(plan: Plan, sinks: list[SinkProcess], number: int, mails: int) -> Tenant:
     name = f"user{number}"
-    user = users.create(f"{name}@example.com", name, users.new_password())
+    user = users.create(f"{name}@example.com", name, passwords.made_up())
     users.edit_sender(user.id, organisation=name, postal_address="1 Laboratory Lane\nCambridge")
     fair = mails // (len(sinks) * plan.accounts)
     for place, sink in enumerate(sinks):
