@@ -10,6 +10,28 @@
 
 SET @ddl = IF(
   EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'api_tokens')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'api_tokens' AND index_name = 'api_tokens_user_id'),
+  'CREATE INDEX `api_tokens_user_id` ON `api_tokens` (`user_id`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'api_tokens')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'api_tokens' AND index_name = 'api_tokens_digest'),
+  'CREATE UNIQUE INDEX `api_tokens_digest` ON `api_tokens` (`digest`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
     WHERE table_schema = DATABASE() AND table_name = 'attachments')
   AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
     WHERE table_schema = DATABASE() AND table_name = 'attachments' AND index_name = 'attachments_campaign_id'),
@@ -80,6 +102,17 @@ SET @ddl = IF(
   AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
     WHERE table_schema = DATABASE() AND table_name = 'campaign_status' AND index_name = 'campaign_status_status'),
   'CREATE INDEX `campaign_status_status` ON `campaign_status` (`status`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'idempotency_keys')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'idempotency_keys' AND index_name = 'idempotency_keys_created_at'),
+  'CREATE INDEX `idempotency_keys_created_at` ON `idempotency_keys` (`created_at`)',
   'DO 0');
 PREPARE step FROM @ddl;
 EXECUTE step;
@@ -553,6 +586,50 @@ SET @ddl = IF(
   AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
     WHERE table_schema = DATABASE() AND table_name = 'suppressions' AND index_name = 'suppressions_email_key_user_id_list_id'),
   'CREATE INDEX `suppressions_email_key_user_id_list_id` ON `suppressions` (`email_key`, `user_id`, `list_id`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'webhook_deliveries')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'webhook_deliveries' AND index_name = 'webhook_deliveries_state_due_at'),
+  'CREATE INDEX `webhook_deliveries_state_due_at` ON `webhook_deliveries` (`state`, `due_at`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'webhook_deliveries')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'webhook_deliveries' AND index_name = 'webhook_deliveries_webhook_id_id'),
+  'CREATE INDEX `webhook_deliveries_webhook_id_id` ON `webhook_deliveries` (`webhook_id`, `id`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'webhook_deliveries')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'webhook_deliveries' AND index_name = 'webhook_deliveries_webhook_id_message_id'),
+  'CREATE UNIQUE INDEX `webhook_deliveries_webhook_id_message_id` ON `webhook_deliveries` (`webhook_id`, `message_id`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'webhooks')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'webhooks' AND index_name = 'webhooks_user_id'),
+  'CREATE INDEX `webhooks_user_id` ON `webhooks` (`user_id`)',
   'DO 0');
 PREPARE step FROM @ddl;
 EXECUTE step;

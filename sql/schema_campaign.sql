@@ -6,6 +6,41 @@
 --
 -- Written by scripts/schema_sql.py: change the models, not this file.
 
+CREATE TABLE IF NOT EXISTS `api_tokens` (
+  `id` BIGINT AUTO_INCREMENT NOT NULL PRIMARY KEY,
+  `user_id` BIGINT NOT NULL,
+  `name` VARCHAR(80) NOT NULL,
+  `digest` VARCHAR(64) NOT NULL,
+  `ending` VARCHAR(8) NOT NULL,
+  `scopes` VARCHAR(60) NOT NULL,
+  `minute` BIGINT NOT NULL DEFAULT 0,
+  `calls` INTEGER NOT NULL DEFAULT 0,
+  `used_at` BIGINT NOT NULL DEFAULT 0,
+  `created_at` BIGINT NOT NULL DEFAULT 0
+);
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'api_tokens')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'api_tokens' AND index_name = 'api_tokens_user_id'),
+  'CREATE INDEX `api_tokens_user_id` ON `api_tokens` (`user_id`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'api_tokens')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'api_tokens' AND index_name = 'api_tokens_digest'),
+  'CREATE UNIQUE INDEX `api_tokens_digest` ON `api_tokens` (`digest`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
 CREATE TABLE IF NOT EXISTS `attachments` (
   `id` BIGINT AUTO_INCREMENT NOT NULL PRIMARY KEY,
   `user_id` BIGINT NOT NULL,
@@ -151,6 +186,26 @@ SET @ddl = IF(
   AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
     WHERE table_schema = DATABASE() AND table_name = 'campaign_status' AND index_name = 'campaign_status_status'),
   'CREATE INDEX `campaign_status_status` ON `campaign_status` (`status`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+CREATE TABLE IF NOT EXISTS `idempotency_keys` (
+  `user_id` BIGINT NOT NULL,
+  `key` VARCHAR(254) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  `digest` VARCHAR(64) NOT NULL,
+  `campaign_id` BIGINT NOT NULL,
+  `created_at` BIGINT NOT NULL DEFAULT 0,
+  PRIMARY KEY (`user_id`, `key`)
+);
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'idempotency_keys')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'idempotency_keys' AND index_name = 'idempotency_keys_created_at'),
+  'CREATE INDEX `idempotency_keys_created_at` ON `idempotency_keys` (`created_at`)',
   'DO 0');
 PREPARE step FROM @ddl;
 EXECUTE step;

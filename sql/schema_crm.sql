@@ -584,3 +584,77 @@ CREATE TABLE IF NOT EXISTS `upkeep` (
   `began_at` BIGINT NOT NULL DEFAULT 0,
   `finished_at` BIGINT NOT NULL DEFAULT 0
 );
+
+CREATE TABLE IF NOT EXISTS `webhook_deliveries` (
+  `id` BIGINT AUTO_INCREMENT NOT NULL PRIMARY KEY,
+  `user_id` BIGINT NOT NULL,
+  `webhook_id` BIGINT NOT NULL,
+  `message_id` VARCHAR(40) NOT NULL,
+  `event` VARCHAR(40) NOT NULL,
+  `body` LONGTEXT NOT NULL,
+  `state` VARCHAR(24) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT 'pending',
+  `due_at` BIGINT NOT NULL DEFAULT 0,
+  `attempts` INTEGER NOT NULL DEFAULT 0,
+  `status` INTEGER NOT NULL DEFAULT 0,
+  `answer` VARCHAR(300) NOT NULL DEFAULT '',
+  `created_at` BIGINT NOT NULL DEFAULT 0,
+  `tried_at` BIGINT NOT NULL DEFAULT 0
+);
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'webhook_deliveries')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'webhook_deliveries' AND index_name = 'webhook_deliveries_state_due_at'),
+  'CREATE INDEX `webhook_deliveries_state_due_at` ON `webhook_deliveries` (`state`, `due_at`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'webhook_deliveries')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'webhook_deliveries' AND index_name = 'webhook_deliveries_webhook_id_id'),
+  'CREATE INDEX `webhook_deliveries_webhook_id_id` ON `webhook_deliveries` (`webhook_id`, `id`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'webhook_deliveries')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'webhook_deliveries' AND index_name = 'webhook_deliveries_webhook_id_message_id'),
+  'CREATE UNIQUE INDEX `webhook_deliveries_webhook_id_message_id` ON `webhook_deliveries` (`webhook_id`, `message_id`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+CREATE TABLE IF NOT EXISTS `webhooks` (
+  `id` BIGINT AUTO_INCREMENT NOT NULL PRIMARY KEY,
+  `user_id` BIGINT NOT NULL,
+  `url` VARCHAR(500) NOT NULL,
+  `events` VARCHAR(200) NOT NULL,
+  `secret` LONGTEXT NOT NULL,
+  `old_secret` LONGTEXT,
+  `old_until` BIGINT NOT NULL DEFAULT 0,
+  `is_active` BOOL NOT NULL DEFAULT 1,
+  `failing_since` BIGINT NOT NULL DEFAULT 0,
+  `note` VARCHAR(300) NOT NULL DEFAULT '',
+  `created_at` BIGINT NOT NULL DEFAULT 0
+);
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'webhooks')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'webhooks' AND index_name = 'webhooks_user_id'),
+  'CREATE INDEX `webhooks_user_id` ON `webhooks` (`user_id`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
