@@ -12,6 +12,7 @@ from blaster.mail.attachments import Attachment
 from blaster.mail.merge import Fields, Merge, MergeError, compile_text
 from blaster.mail.parts import Parts
 from blaster.mail.tokens import token
+from blaster.mail.tracking import Tracker
 
 OWN_HEADERS = frozenset(
     "date from to cc bcc sender subject message-id reply-to return-path mime-version content-type "
@@ -38,6 +39,8 @@ class Content:
     organisation: str = ""
     postal_address: str = ""
     attachments: tuple[Attachment, ...] = ()
+    tracks_opens: bool = False
+    links: tuple[str, ...] = ()  # of `tracking.links`, whose clicks are counted
 
 
 def compile_message(
@@ -84,7 +87,9 @@ class Skeleton:
             self._fixed += list_headers.lines(*ids, content.organisation, public_url)
         for name, source in extra_headers:
             self._add_extra(_checked_name(name), _header_merge(name, source))
-        self._parts = Parts(content.html, content.text, content.attachments)
+        self._tracker = _tracker(content, message_key, public_url)
+        mark = self._tracker.marked if self._tracker else str
+        self._parts = Parts(content.html, content.text, content.attachments, mark)
         self._from_lines: dict[str, tuple[str, str]] = {}
         self._date = (0, "")
 
@@ -109,6 +114,8 @@ class Skeleton:
         if self._links:
             url = self._links.url(row_id)
             fields, leave = {**fields, **self._sender_fields, unsubscribe.FIELD: url}, unsubscribe.headers(url)
+        if self._tracker:
+            fields = {**fields, **self._tracker.fields(row_id, now)}
         head = (
             f"Date: {self._date_at(now)}\r\n{from_line}"
             f"{_address_line('To', fields.get('name') or '', email)}"
@@ -142,6 +149,14 @@ class Skeleton:
             text = headers.date(now)
             self._date = (now // 1000, text)
         return text
+
+
+def _tracker(content: Content, key: bytes, public_url: str) -> Tracker | None:
+    """None where nothing is tracked: then a mail has no sign of it."""
+    if not public_url or not (content.tracks_opens or content.links):
+        return None
+    ids = (content.user_id, content.campaign_id)
+    return Tracker(key, public_url, *ids, opens=content.tracks_opens, links=content.links)
 
 
 def _from_line(name: str, sender: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from blaster.mail.unsubscribe import FIELD
 ORGANISATION, POSTAL_ADDRESS = "organisation", "postal_address"
 FIELDS = (FIELD, ORGANISATION, POSTAL_ADDRESS)  # merge tags that every campaign has
 
-_BODY_END = re.compile(r"</body\s*>|</html\s*>|\Z", re.IGNORECASE)
+BODY_END = re.compile(r"</body\s*>|</html\s*>|\Z", re.IGNORECASE)
 _STYLE = (
     "margin:32px auto 0;padding:16px;max-width:600px;font-family:Arial,Helvetica,sans-serif;font-size:12px;"
     "line-height:18px;color:#767676;text-align:center"
@@ -31,7 +31,7 @@ def to_html(html: str, organisation: str, postal_address: str) -> str:
         lines.append(f'<a href="{{{{ {FIELD} }}}}" style="color:#767676">Unsubscribe</a>')
     if not lines:
         return html
-    end = _BODY_END.search(html).start()
+    end = BODY_END.search(html).start()
     return f'{html[:end]}<div style="{_STYLE}">{"<br>".join(lines)}</div>\n{html[end:]}'
 
 

@@ -1,7 +1,7 @@
 """The body of a message with slots: text, HTML and files in the order of RFC 2046 section 5.1.4, the richest last."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from blaster.mail import plain_text, styles
@@ -16,16 +16,19 @@ _META = re.compile(r"<meta\b[^<>]*+>", re.IGNORECASE)
 
 
 class Parts:
-    """From the MIME headers to the end. Raises MergeError for what its author must correct."""
+    """From the MIME headers to the end. Raises MergeError for what its author must correct.
 
-    def __init__(self, html: str, text: str, attachments: Sequence[Attachment]):
+    mark: what is done to the HTML last.
+    """
+
+    def __init__(self, html: str, text: str, attachments: Sequence[Attachment], mark: Callable[[str], str] = str):
         start = b"MIME-Version: 1.0\r\n"
         self._end = b""
         if attachments:
             start += _multipart("mixed", MIXED) + _line(MIXED)
             files = b"".join(_line(MIXED) + attachment.part() for attachment in attachments)
             self._end = files + _line(MIXED, b"--")
-        self._bodies = _alternatives(html, text, start) if html else [_body(text, "plain", start)]
+        self._bodies = _alternatives(html, text, start, mark) if html else [_body(text, "plain", start)]
 
     def add_to(self, pieces: list[bytes], fields: Fields) -> None:
         """Append all of it for one recipient."""
@@ -34,14 +37,14 @@ class Parts:
         pieces.append(self._end)
 
 
-def _alternatives(html: str, text: str, start: bytes) -> list[Body]:
+def _alternatives(html: str, text: str, start: bytes, mark: Callable[[str], str]) -> list[Body]:
     between = _line(ALTERNATIVE)
     shown = _META.sub(lambda meta: "" if "charset" in meta[0].lower() else meta[0], html)
     with suppress(styles.NotInlined):  # the review has said so
         shown = styles.inlined(shown)
     return [
         _body(text or plain_text.from_html(html), "plain", start + _multipart("alternative", ALTERNATIVE) + between),
-        _body(shown, "html", between, _line(ALTERNATIVE, b"--")),
+        _body(mark(shown), "html", between, _line(ALTERNATIVE, b"--")),
     ]
 
 

@@ -43,7 +43,7 @@ class Links:
         row = row_id.to_bytes(_ROW)
         mac = self._mac.copy()
         mac.update(row)
-        return b2a_base64(self._start + row + mac.digest(), newline=False).translate(_TO_URL).decode()
+        return b2a_base64(self._start + row + mac.digest(), newline=False).translate(TO_URL).decode()
 
     def url(self, row_id: int) -> str:
         """The link, as for the merge tag."""
@@ -55,7 +55,7 @@ def headers(url: str) -> str:
     return f"List-Unsubscribe: <{url}>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
 
 
-_TO_URL, _FROM_URL = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
+TO_URL, FROM_URL = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
 
 
 def _mac(key: bytes, start: bytes):
@@ -67,7 +67,7 @@ def read(token: str, key: bytes) -> Ticket | None:
     if len(token) != _LENGTH or not token.isascii():
         return None
     try:
-        octets = b64decode(token.encode().translate(_FROM_URL), validate=True)
+        octets = b64decode(token.encode().translate(FROM_URL), validate=True)
     except Error:
         return None
     signed, mac = octets[:-_MAC], octets[-_MAC:]

@@ -34,7 +34,7 @@ class Hit(CrmModel):
 
 
 class HitCount(CrmModel):
-    """Mails with such a hit, as of `counted_at`. `link`: 0 opened, 1 and more that link, `queue.hits.ANY` any of them."""
+    """Mails with such a hit when they were last counted. `link`: as in Hit, or `queue.hits.ANY` for any of the links."""
 
     campaign_id = BigIntegerField()
     link = IntegerField()
