@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "passwords": set(),
     "sessions": {"db", "models", "errors"},
     "sheets": {"addresses", "errors", "mail"},
+    "idempotency": {"db", "models", "errors"},
     "trial": {"db", "models", "addresses", "errors"},
     "erased": {"db", "models", "vault"},
     "imports": {"db", "models", "sheets", "errors", "erased"},
@@ -42,7 +43,7 @@ MAY_IMPORT = {
     "schema": {"db", "models"},
     "migrations": {"models", "db"},
     "boot": {"config", "db", "vault", "schema", "mail"},
-    "tenant": {"config", "db", "models", "mail", "imports", "erased", "suppressions", "trial", "sessions"}
+    "tenant": {"config", "db", "models", "mail", "imports", "erased", "suppressions", "trial", "sessions", "idempotency"}
     | PURE - {"supervisor"},
     # What is done to whole lists, on top of the module that owns them.
     "lists": {"tenant", "db", "models", "mail", "erased", "addresses", "errors"},

@@ -38,7 +38,7 @@ def not_handed_over(patient: Patient) -> Iterator[Finding]:
             f"campaign {campaign_id}",
             "It was started; Server 2 does not know it.",
             "None of its mails is in the queue.",
-            "Start a worker: it hands it over. If one runs, see its log.",
+            "Start a worker: it hands it over. If one runs, see its log; after a restore see docs/BACKUP.md.",
         )
 
 
@@ -135,7 +135,7 @@ def strays(patient: Patient) -> Iterator[Finding]:
             f"campaign {campaign_id}",
             "It is in the queue, and Server 1 does not know it.",
             "Nobody sees it or can stop it; a new campaign could get its number.",
-            "The two databases are of different times: restore both from one backup.",
+            "The two databases are of different times: restore both from one backup (docs/BACKUP.md).",
         )
 
 
