@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from blaster import boot, config, db, schema, vault
+from blaster import boot, config, db, schema, sessions, vault
 from blaster.backup import manifest, mysql, sqlite
 from blaster.backup import take as taking
 from blaster.backup.manifest import Unusable
 from blaster.backup.restore import restore
 from blaster.db import campaign_db, crm_db
 from blaster.models.attachments import CampaignAttachment
-from blaster.models.campaign_db import Campaign, CampaignModel, CampaignStatus, Recipient, RecipientList
+from blaster.models.campaign_db import Campaign, CampaignModel, CampaignStatus, Recipient, RecipientList, User
 from blaster.models.crm_db import CampaignControl, CrmModel, Lease, Mail, SmtpAccount
 from blaster.queue import control, decisions, leases, recount, staging
 from tests.conftest import create_schemas, environment
@@ -340,3 +340,13 @@ def test_the_scripts(databases, other_place, tmp_path):
     assert done.returncode == 0 and "1 of 1 campaigns agree" in done.stdout, done.stderr
     move_to(other_place)
     assert statuses() == {"unknown": 3} and recount.difference(7) == {}
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+def test_sessions_that_were_ended_since_open_nothing(databases, other_place, tmp_path):
+    known_sender()
+    with db.session(campaign_db):
+        cookie = sessions.begin(User.get_by_id(ALICE), "127.0.0.1", "Firefox")
+    folder = take(databases, tmp_path)
+    list(restore(move_to(other_place), folder))
+    assert sessions.find(ALICE, cookie) is None

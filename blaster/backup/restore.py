@@ -16,6 +16,7 @@ from blaster.db import campaign_db, crm_db
 from blaster.models.campaign_db import Campaign, CampaignModel, CampaignStatus
 from blaster.models.crm_db import CampaignControl, CrmModel, Lease
 from blaster.models.fields import Id
+from blaster.models.sign_in import Session
 from blaster.queue import control, recount, restored
 
 NOTE = (
@@ -93,6 +94,8 @@ def _fence(name: str, taken: str, database) -> list[tuple[str, tuple]]:
 
 def _put_right(taken: str) -> Iterator[str]:
     """Make the two servers, which are of two moments, agree, and hold what could send."""
+    with db.session(campaign_db):
+        Session.delete().execute()  # one that was ended since would open the door again
     doubted = restored.let_nobody_work()
     for row in _ended_since():
         if row.status == "finished":
@@ -105,6 +108,7 @@ def _put_right(taken: str) -> Iterator[str]:
     yield f"{held} campaigns are paused: their owners decide whether they go on. See docs/BACKUP.md."
     yield f"{doubted} mails were under way and {waited} waited: whether they were sent since is unknown."
     yield f"Lost: what was changed after {taken} UTC, also who unsubscribed since. Tell the owners before they resume."
+    yield "Everybody signs in anew, with the password of then. API tokens withdrawn since work again: look at them."
 
 
 def _ended_since() -> list[CampaignStatus]:

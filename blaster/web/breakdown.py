@@ -4,7 +4,7 @@ from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from blaster import breakdown, campaigns, servers
+from blaster import breakdown, campaigns, ledger, servers
 from blaster.web.decisions import NOT_YET, OTHER, REASONS
 
 bp = Blueprint("breakdown", __name__, url_prefix="/campaigns")
@@ -22,4 +22,6 @@ def show(campaign_id: int) -> ResponseReturnValue:
         (names.get(account_id, "No account of yours any more"), counts) for account_id, counts in found.accounts
     ]
     words = {"reasons": REASONS, "other": OTHER, "sample": breakdown.SAMPLE}
-    return render_template("campaigns/breakdown.html", campaign=campaign, found=found, accounts=accounts, **words)
+    archived_at = ledger.archived_at(current_user.id, campaign_id)
+    view = {"campaign": campaign, "found": found, "accounts": accounts, "archived_at": archived_at}
+    return render_template("campaigns/breakdown.html", **view, **words)

@@ -6,7 +6,7 @@ from flask import Blueprint, current_app, flash, redirect, render_template, requ
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from blaster import campaigns, progress, servers
+from blaster import campaigns, ledger, progress, servers
 from blaster.mail.compile import message_id
 from blaster.mail.idn import ascii_domain
 from blaster.queue import control, decisions
@@ -63,6 +63,7 @@ def _page(campaign, status: str, reply_class: str | None = None) -> dict:
     return {
         "campaign": campaign,
         "is_final": campaign.status.status in FINAL,
+        "archived_at": ledger.archived_at(current_user.id, campaign.campaign_id),
         "mails": mails[:PAGE],
         "after": after,
         "next": f"{mails[PAGE - 1].due_at}-{mails[PAGE - 1].id}" if len(mails) > PAGE else "",
