@@ -34,7 +34,7 @@ class Hit(CrmModel):
 
 
 class HitCount(CrmModel):
-    """Mails with such a hit when they were last counted. `link`: as in Hit, or `queue.hits.ANY` for any of the links."""
+    """Mails with such a hit when they were last counted. `link`: as in Hit, or `queue.hits.ANY` for any link."""
 
     campaign_id = BigIntegerField()
     link = IntegerField()
