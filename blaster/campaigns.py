@@ -7,12 +7,14 @@ from peewee import Value
 from blaster import db, drafts, trial
 from blaster.db import campaign_db, crm_db
 from blaster.errors import Conflict, Invalid, NotFound
+from blaster.mail import tracking
 from blaster.models.attachments import Attachment
 from blaster.models.campaign_db import Campaign, CampaignStatus, Recipient, RecipientList, User
 from blaster.models.crm_db import CampaignControl
 from blaster.review import Problem, Review, about_sender, look_over
 
 SENDER = ("sender_name", "sender_email", "reply_to")
+TRACKING = ("tracks_opens", "tracks_clicks")
 _TEXTS = ("subject", "preheader", "html", "text", *SENDER)
 _SUMMARY = [field for field in Campaign._meta.sorted_fields if field.name not in ("html", "text", "rich")]
 
@@ -46,7 +48,7 @@ def create_campaign(user_id: int, **fields) -> Campaign:
     """A draft. Fields: name; list_id, subject, preheader, sender_name, sender_email, reply_to, html, text may be left
     for later; rich: HTML of the rich-text editor, which `html` is made from.
 
-    Raises Invalid, and NotFound for a stranger's list.
+    `tracks_opens` and `tracks_clicks` are off unless they are True. Raises Invalid, and NotFound for a stranger's list.
     """
     values = _draft(user_id, **fields)
 
@@ -80,14 +82,15 @@ def edit_campaign(user_id: int, campaign_id: int, *, seen: int | None = None, ta
     return db.transaction(campaign_db, work)
 
 
-def _draft(user_id: int, *, name: str, list_id: int | None = None, rich: str | None = None, **texts: str) -> dict:
+def _draft(user_id: int, *, name: str, list_id: int | None = None, rich: str | None = None, **texts) -> dict:
+    tracked = {name: bool(texts.pop(name, False)) for name in TRACKING}
     unknown = set(texts) - set(_TEXTS)
     if unknown:
         raise TypeError(f"a campaign has no {', '.join(unknown)}")
     values = drafts.checked({"name": name, "rich": rich, **dict.fromkeys(_TEXTS, ""), **texts}, "campaign")
     if list_id is not None:
         _list_of(user_id, list_id)
-    return values | {"list_id": list_id}
+    return values | tracked | {"list_id": list_id}
 
 
 def _list_of(user_id: int, list_id: int) -> RecipientList:
@@ -118,9 +121,9 @@ def _lock_draft(user_id: int, campaign_id: int, otherwise: str) -> Campaign:
 
 
 def copy_campaign(user_id: int, campaign_id: int) -> Campaign:
-    """A new draft with the same message, files and list, unless the list is gone. Raises NotFound."""
+    """A new draft with the same message, files, tracking and list, unless the list is gone. Raises NotFound."""
     source = get_campaign(user_id, campaign_id)
-    fields = {name: getattr(source, name) for name in (*drafts.MESSAGE, *SENDER, "list_id")}
+    fields = {name: getattr(source, name) for name in (*drafts.MESSAGE, *SENDER, *TRACKING, "list_id")}
     with db.session(campaign_db):
         if not RecipientList.select().where(RecipientList.id == source.list_id).exists():
             fields["list_id"] = None
@@ -242,8 +245,10 @@ def content(campaign: Campaign) -> dict:
     with db.session(campaign_db):
         files = list(Attachment.select(*columns).where(_files(campaign)).order_by(Attachment.id).tuples())
         owner = User.select(User.organisation, User.postal_address).where(User.id == campaign.user_id).dicts().first()
-    sender = {name: getattr(campaign, name) for name in SENDER}
-    return {**drafts.frozen(campaign), **sender, **(owner or {}), "attachments": files}
+    message = drafts.frozen(campaign)
+    same = {name: getattr(campaign, name) for name in (*SENDER, *TRACKING)}
+    links = tracking.links(message["html"]) if campaign.tracks_clicks else []
+    return {**message, **same, **(owner or {}), "attachments": files, "links": links}
 
 
 def mirror(user_id: int, campaign_id: int, status: str, note: str = "") -> None:

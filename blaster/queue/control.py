@@ -7,12 +7,14 @@ from blaster.db import crm_db
 from blaster.errors import Conflict, NotFound
 from blaster.models.attachments import CampaignAttachment
 from blaster.models.crm_db import CampaignContent, CampaignControl, Mail
+from blaster.models.tracking import CampaignLink
 from blaster.queue import quota, tally
 
 SLICE = 1_000
 OPEN = ("staging", "running", "paused", "cancelling")
 CONTENT = ("subject", "sender_name", "sender_email", "reply_to", "html", "text")
 _FOOTER = ("organisation", "postal_address")
+_TRACKING = ("tracks_opens", "tracks_clicks")
 _FILE = ("campaign_id", "position", "filename", "content_type", "data")
 
 
@@ -20,18 +22,22 @@ def open_campaign(
     user_id: int, campaign_id: int, list_id: int, stage_until: int, content: dict, send_windows: str | None = None
 ) -> None:
     """Hand a started campaign over to the workers, with its message frozen: `content` has the CONTENT fields, who
-    sends (`organisation`, `postal_address`), and `attachments` as (filename, content type, bytes).
+    sends (`organisation`, `postal_address`), what is counted (`tracks_opens`, `tracks_clicks`, the addresses of
+    `links`), and `attachments` as (filename, content type, bytes).
 
     `stage_until`: the last recipient id that belongs to it; `send_windows`: as stored. Safe to repeat.
     """
 
     def work():
-        columns = ("campaign_id", "user_id", "list_id", *CONTENT, *_FOOTER)
+        columns = ("campaign_id", "user_id", "list_id", *CONTENT, *_FOOTER, *_TRACKING)
         said = (*(content[name] for name in CONTENT), *(content.get(name, "") for name in _FOOTER))
+        said += tuple(content.get(name, False) for name in _TRACKING)
         row = (campaign_id, user_id, list_id, *said)
         _insert(CampaignContent, columns, row)
         for position, file in enumerate(content.get("attachments", ())):
             _insert(CampaignAttachment, _FILE, (campaign_id, position, *file))
+        for link in enumerate(content.get("links", ()), 1):
+            _insert(CampaignLink, ("campaign_id", "number", "url"), (campaign_id, *link))
         columns = ("campaign_id", "user_id", "list_id", "stage_until", "send_windows", "run_state", "changed_at")
         row = (campaign_id, user_id, list_id, stage_until, send_windows, "staging", db.now(crm_db))
         _insert(CampaignControl, columns, row)

@@ -4,9 +4,9 @@ said on its review page."""
 import secrets
 from types import SimpleNamespace
 
-from wtforms import HiddenField, SelectField, StringField, TextAreaField
+from wtforms import BooleanField, HiddenField, SelectField, StringField, TextAreaField
 
-from blaster import drafts
+from blaster import campaigns, drafts
 from blaster.mail import letter
 from blaster.web.forms import Form
 
@@ -58,6 +58,8 @@ class CampaignForm(MessageForm):
     sender_name = StringField("Sender name")
     sender_email = StringField("Sender address")
     reply_to = StringField("Reply-to address")
+    tracks_opens = BooleanField("Count opens")
+    tracks_clicks = BooleanField("Count clicks")
     seen = HiddenField()
     tab = HiddenField()
 
@@ -75,8 +77,8 @@ class CampaignForm(MessageForm):
 
     def draft(self) -> dict:
         """What was typed, as the campaigns module takes it."""
-        sender = {name: self[name].data for name in ("sender_name", "sender_email", "reply_to")}
-        return {"name": self.name.data, **self.message(), **sender, "list_id": self.list_id.data or None}
+        more = {name: self[name].data for name in (*campaigns.SENDER, *campaigns.TRACKING)}
+        return {"name": self.name.data, **self.message(), **more, "list_id": self.list_id.data or None}
 
     def window(self, overwrite: bool) -> dict:
         """What tells the campaigns module from which window this comes."""

@@ -9,6 +9,7 @@ from blaster.mail.compile import Content, Skeleton, compile_message
 from blaster.mail.merge import MergeError
 from blaster.models.attachments import CampaignAttachment
 from blaster.models.crm_db import CampaignContent
+from blaster.queue import hits
 
 
 class Messages:
@@ -56,10 +57,10 @@ class Messages:
 def _content(campaign_id: int) -> Content:
     with db.session(crm_db):
         row = CampaignContent.get_by_id(campaign_id)
-        files = _files(campaign_id)
+        files, links = _files(campaign_id), tuple(hits.links(campaign_id))
     names = ("campaign_id", "user_id", "list_id", "subject", "sender_name", "sender_email", "reply_to")
-    names += ("organisation", "postal_address")
-    parts = {"html": row.html or "", "text": row.text or "", "attachments": files}
+    names += ("organisation", "postal_address", "tracks_opens")
+    parts = {"html": row.html or "", "text": row.text or "", "attachments": files, "links": links}
     return Content(**{name: getattr(row, name) for name in names}, **parts)
 
 
