@@ -1,13 +1,13 @@
 """Guard rails: a campaign of which too much comes back, or that too many complain about, stops until its owner has
 looked. The limits are those at which the big mailbox providers act."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from blaster import db
 from blaster.db import crm_db
 from blaster.models.bounces import CampaignBounces, CampaignGuard
-from blaster.models.crm_db import CampaignControl, Mail
+from blaster.models.crm_db import Mail
 from blaster.queue import control, tally
 
 AFTER = 200  # mails before anything is judged
@@ -46,45 +46,81 @@ class Rate:
         return _REASONS[self.kind].format(count=self.count, mails=self.mails, share=share, limit=limit)
 
 
-def look(campaigns: Iterable[CampaignControl]) -> int:
-    """Pause the running ones among these that went too far; returns how many."""
-    running = [row for row in campaigns if row.run_state == "running"]
-    if not running:
-        return 0
+def look(campaign_ids: Iterable[int]) -> int:
+    """Pause the running ones among these that went too far; returns how many.
+
+    The writer asks after each settling and before the next intents, so that nothing that is begun after a campaign
+    went too far is sent. One statement, unless so many rows failed that the refused ones have to be counted.
+    """
+    ids = list(campaign_ids)
+    found = _standings(ids)
+    if much := [each for each in found if _may_be_much(each)]:
+        for each in much:
+            # `failed` as it was before: what fails meanwhile is counted again, and is not taken for something else.
+            note(each.campaign_id, each.user_id, refused=_refused(each.campaign_id), failed=each.counts["failed"])
+        found = _standings(ids)
+    return sum(map(_judge, found))
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    campaign_id: int
+    user_id: int
+    guard: CampaignGuard
+    bounces: CampaignBounces
+    counts: dict[str, int]
+
+
+_GUARD = ("refused", "failed", "base_tried", "base_hard", "base_complaints")
+_BOUNCES = ("hard", "complaint")
+_TRIED = ("sent", "failed", "unknown")
+_STANDINGS = (
+    f"SELECT c.campaign_id, c.user_id, {', '.join(f'COALESCE(MAX(g.{name}), 0)' for name in _GUARD)},"
+    f" {', '.join(f'COALESCE(MAX(b.{name}), 0)' for name in _BOUNCES)}, {', '.join(f'SUM(t.{n})' for n in _TRIED)}"
+    " FROM campaign_control c JOIN campaign_tally t ON t.campaign_id = c.campaign_id"
+    " LEFT JOIN campaign_guard g ON g.campaign_id = c.campaign_id"
+    " LEFT JOIN campaign_bounces b ON b.campaign_id = c.campaign_id"
+    " WHERE c.campaign_id IN (%s) AND c.run_state = 'running' GROUP BY c.campaign_id, c.user_id"
+)
+
+
+def _standings(ids: list[int]) -> list[_Standing]:
+    """Of those that run."""
+    if not ids:
+        return []
     with db.session(crm_db):
-        guards, counted = (_by_campaign(model, running) for model in (CampaignGuard, CampaignBounces))
-        tallies = {row.campaign_id: tally.counts(row.campaign_id) for row in running}
-    return sum(_judge(row, tallies[row.campaign_id], guards, counted) for row in running)
+        rows = db.execute(crm_db, _STANDINGS % ", ".join(["%s"] * len(ids)), *ids).fetchall()
+    return [_standing(*row) for row in rows]
 
 
-def _by_campaign(model, rows: Collection[CampaignControl]) -> dict:
-    ids = [row.campaign_id for row in rows]
-    return {row.campaign_id: row for row in model.select().where(model.campaign_id.in_(ids))}
+def _standing(campaign_id: int, user_id: int, *numbers: int) -> _Standing:
+    left = iter(map(int, numbers))
+    guard, bounces, counts = (dict(zip(names, left, strict=False)) for names in (_GUARD, _BOUNCES, _TRIED))
+    return _Standing(campaign_id, user_id, CampaignGuard(**guard), CampaignBounces(**bounces), counts)
 
 
-def _judge(campaign: CampaignControl, counts: dict[str, int], guards: dict, counted: dict) -> bool:
-    campaign_id, user_id = campaign.campaign_id, campaign.user_id
-    guard = guards.get(campaign_id) or CampaignGuard(campaign_id=campaign_id, user_id=user_id)
-    bounces = counted.get(campaign_id) or CampaignBounces()
-    if _may_be_much(guard, counts):
-        guard.refused, guard.failed = _refused(campaign_id), counts["failed"]
-        note(campaign_id, user_id, refused=guard.refused, failed=guard.failed)
-    worst = next((rate for rate in _rates(guard, bounces, counts) if rate.level == "stop"), None)
+def _may_be_much(of: _Standing) -> bool:
+    """Counting walks over the failed rows: only if there are enough, and more of them than before; at once, if it would
+    be too much should all the new ones be of that kind."""
+    failed, known, tried = of.counts["failed"], of.guard.failed, _tried(of.counts)
+    if tried < AFTER or failed <= known:
+        return failed < known  # its owner has taken some of them up again
+    of_all_kinds = CampaignGuard(**{**of.guard.__data__, "refused": of.guard.refused + failed - known})
+    worst, _ = _rates(of_all_kinds, of.bounces, of.counts)
+    return worst.level == "stop" or failed > max(known * 1.02, WARN[HARD] * tried)
+
+
+def _judge(of: _Standing) -> bool:
+    worst = next((rate for rate in _rates(of.guard, of.bounces, of.counts) if rate.level == "stop"), None)
     if worst is None:
         return False
-    note(campaign_id, user_id, held_for=worst.kind)
-    control.pause_if_running(user_id, campaign_id, worst.words)
+    note(of.campaign_id, of.user_id, held_for=worst.kind)
+    control.pause_if_running(of.user_id, of.campaign_id, worst.words)
     return True
 
 
-def _may_be_much(guard: CampaignGuard, counts: dict[str, int]) -> bool:
-    """Counting walks over the failed rows: not before there are enough, nor again before there are more."""
-    enough = counts["failed"] >= WARN[HARD] * _tried(counts)
-    return enough and _tried(counts) >= AFTER and counts["failed"] > guard.failed * 1.02
-
-
 def _tried(counts: dict[str, int]) -> int:
-    return counts["sent"] + counts["failed"] + counts["unknown"]
+    return sum(counts[name] for name in _TRIED)
 
 
 def _refused(campaign_id: int) -> int:
@@ -118,10 +154,10 @@ def _known(user_id: int, campaign_id: int) -> tuple[CampaignGuard, CampaignBounc
 def understood(user_id: int, campaign_id: int) -> None:
     """Its owner goes on: what came back so far is not held against it again. Raises NotFound."""
     control.state(user_id, campaign_id)
-    guard, bounces, counts = _known(user_id, campaign_id)
-    hard = bounces.hard + guard.refused
-    base = {"base_tried": _tried(counts), "base_hard": hard, "base_complaints": bounces.complaint}
-    note(campaign_id, user_id, held_for="", **base)
+    _, bounces, counts = _known(user_id, campaign_id)
+    refused = _refused(campaign_id)  # since it was paused more may have come: mails that were under way
+    base = {"base_tried": _tried(counts), "base_hard": bounces.hard + refused, "base_complaints": bounces.complaint}
+    note(campaign_id, user_id, held_for="", refused=refused, failed=counts["failed"], **base)
 
 
 def note(campaign_id: int, user_id: int, **values) -> None:

@@ -35,7 +35,7 @@ class Guarding:
         if "guard" not in self._holds and not (self._is_due("lease", LEASE_SECONDS) and self._holds.take("guard")):
             return
         if self._is_due("look", LOOK_SECONDS):
-            guard.look(self._campaigns())
+            guard.look(row.campaign_id for row in self._campaigns())
         if self._is_due("follow", FOLLOW_SECONDS):
             for campaign in _lately():
                 self._follow(campaign)

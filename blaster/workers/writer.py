@@ -13,7 +13,7 @@ from concurrent.futures import Future
 
 from blaster import db
 from blaster.db import crm_db
-from blaster.queue import claims
+from blaster.queue import claims, guard
 from blaster.queue.claims import Outcome, Row
 
 log = logging.getLogger(__name__)
@@ -102,20 +102,31 @@ class Writer:
 
     def _write(self, intents, outcomes, calls) -> None:
         if outcomes:
-            self.settled += _persist(lambda: claims.settle(outcomes))
+            self.settled += _persist(lambda: _settle(outcomes))
         if intents:
             granted = _persist(lambda: claims.intend([row for rows, _ in intents for row in rows]))
             for _, future in intents:
                 future.set_result(granted)
         for work in calls:
-            try:
-                work()
-            except Exception:
-                log.exception("a note for the database was lost")
+            _try(work)
 
 
 def _taken(waiting: deque, most: int) -> list:
     return [waiting.popleft() for _ in range(min(most, len(waiting)))]
+
+
+def _settle(outcomes: list[Outcome]) -> int:
+    """And pause campaigns of which too much was refused by now: before the intents, so that nothing more is begun."""
+    done = claims.settle(outcomes)
+    _try(lambda: guard.look({each.row.campaign_id for each in outcomes if each.status != "pending"}))
+    return done
+
+
+def _try(work: Callable[[], object]) -> None:
+    try:
+        work()
+    except Exception:
+        log.exception("a note for the database was lost")
 
 
 def _persist(work: Callable):
