@@ -22,6 +22,8 @@ ROUTES = {
     "auth.login": PUBLIC,
     "unsubscribe.show": PUBLIC,
     "unsubscribe.change": PUBLIC,
+    "tracking.opened": PUBLIC,
+    "tracking.clicked": PUBLIC,
     "auth.logout": PERSONAL,
     "dashboard.index": PERSONAL,
     "dashboard.recent": PERSONAL,

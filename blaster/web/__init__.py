@@ -41,12 +41,13 @@ from blaster.web import (
     signing,
     suppressions,
     test_mail,
+    tracking,
     trial,
     unsubscribe,
 )
 from blaster.web import settings as settings_page
 
-_WITHOUT_DATABASE = {"static", "healthz"}
+_WITHOUT_DATABASE = {"static", "healthz", "tracking.opened", "tracking.clicked"}
 _WITHOUT_SERVER_1 = {"unsubscribe"}  # blueprints
 
 
@@ -77,7 +78,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     pages += (recipients, imports, servers, accounts, consent, domains, signing, trial, admin)
     pages += (schedule, planner, settings_page)
     pages += (mail_templates, attachments, test_mail)
-    pages += (unsubscribe, suppressions, complaints)
+    pages += (unsubscribe, tracking, suppressions, complaints)
     pages += (mailboxes, bounces, breakdown, comparison)
     for module in pages:
         app.register_blueprint(module.bp)

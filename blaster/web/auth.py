@@ -16,6 +16,7 @@ from blaster.web.forms import LoginForm, refuse
 bp = Blueprint("auth", __name__)
 
 _PUBLIC = {"static", "healthz", "auth.login", "unsubscribe.show", "unsubscribe.change", "trial.show", "trial.confirm"}
+_PUBLIC |= {"tracking.opened", "tracking.clicked"}
 _STRANGERS_LIMIT = 64 * 1024  # bytes of a request; the token check reads all of it
 
 
@@ -42,7 +43,7 @@ def require_sign_in(app: Flask) -> None:
 
 
 def _load(cookie: str) -> Person | None:
-    if request.blueprint == "unsubscribe":
+    if request.blueprint in ("unsubscribe", "tracking"):
         return None  # it does not matter who it is, and Server 1 may be away
     user_id, _, token = cookie.partition(".")
     seen = sessions.find(int(user_id), token) if user_id.isdecimal() and len(user_id) < 19 else None
