@@ -27,6 +27,10 @@ COUNTED = (*sorted(reports.CLASSES), "complaint")
 _SENT = ("sent", "unknown", "sending")
 
 
+class _Known(Exception):
+    """It was recorded meanwhile: nothing is counted."""
+
+
 @dataclass(frozen=True)
 class Found:
     """kind: of the report (mail.bounces.KINDS). bounces: what was recorded now, nothing if it was known already.
@@ -110,14 +114,16 @@ def _store(bounce: Bounce, digest: str, mailbox_id: int | None) -> Bounce | None
         bounce.action = "suppressed"
 
     def work():
-        bounce.save(force_insert=True)
         if bounce.mail_id:
-            _count(bounce)
+            _count(bounce)  # first: whoever counts for this campaign waits here, and then sees what is recorded
+        if _is_known(bounce, digest):
+            raise _Known
+        bounce.save(force_insert=True)
         return bounce
 
     try:
         return db.transaction(crm_db, work)
-    except peewee.IntegrityError:  # another process read the same report
+    except (_Known, peewee.IntegrityError):  # another process read the same report, or one that says the same
         return None
 
 

@@ -1,5 +1,7 @@
 """What came back, recorded: matched by what we signed, counted once, acted upon."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,23 @@ def test_many_reports_about_one_mail_count_as_one(databases, name):
     assert all(each.is_ours for each in found)
     assert [len(each.bounces) for each in found] == [1, 0, 0, 0]
     assert sum(bounces.counts(ALICE, 7).values()) == len(bounces.list_bounces(ALICE)) == 1
+
+
+def test_what_several_processes_read_at_once_counts_once(databases, monkeypatch):
+    """Each has looked, and found nothing recorded, before any of them records it."""
+    (mail,) = sent()
+    together, suppress = threading.Barrier(4), bounces._suppress
+
+    def waiting(bounce):
+        together.wait(30)
+        suppress(bounce)
+
+    monkeypatch.setattr(bounces, "_suppress", waiting)
+    raws = [about(mail, message_id=f"copy-{n}") for n in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(record, raws))
+    assert sorted(len(each.bounces) for each in found) == [0, 0, 0, 1]
+    assert len(bounces.list_bounces(ALICE)) == bounces.counts(ALICE, 7)["hard"] == 1
 
 
 def test_a_complaint_suppresses_for_everybody_here(databases):
