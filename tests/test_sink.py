@@ -99,7 +99,9 @@ def test_it_knows_each_way_to_sign_in(sink, mechanism, initial):
         assert client.auth(mechanism, method, initial_response_ok=initial)[0] == 235
 
 
-def test_it_speaks_starttls(tls_sink, certificate):
+@pytest.mark.parametrize("rtt_ms", [0, 20])
+def test_it_speaks_starttls(tls_sink, certificate, rtt_ms):
+    tls_sink.play(rtt_ms=rtt_ms)
     with connect(tls_sink) as client:
         client.ehlo()
         assert client.has_extn("starttls")

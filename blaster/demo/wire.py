@@ -77,6 +77,7 @@ class Wire(asyncio.BufferedProtocol):
     def begin_tls(self) -> None:
         # What came in clear behind STARTTLS must not count as said inside TLS.
         self.buffer.clear()
+        self.transport.pause_reading()  # TLS begins with the client's next octets, which may be here before it does
         self.upgrading = True
         self.sink.spawn(self.upgrade())
 

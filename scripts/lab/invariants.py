@@ -110,7 +110,8 @@ def unknown_beyond(found: Evidence, doubt: Counter) -> list[str]:
     told, untold = found.unknown[True], found.unknown[False]
     cases = []
     if told > doubt[OPEN] + doubt[WITHHELD]:
-        cases.append(f"{told} between final dot and reply, {doubt[OPEN] + doubt[WITHHELD]} may be")
+        texts = Counter(m.smtp_text for m in found.mails.values() if m.status == "unknown" and m.lease_token is None)
+        cases.append(f"{told} between final dot and reply, {doubt[OPEN] + doubt[WITHHELD]} may be: {dict(texts)}")
     if untold > doubt[CRASHED]:
         cases.append(f"{untold} without a word, {doubt[CRASHED]} may be")
     return cases
