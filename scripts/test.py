@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Checks the style and runs the tests; installs what they need first.
 
-Needs nothing but Python: packages go to `.venv`. MariaDB and Chromium are installed by apt-get where this runs as root
-on Debian or Ubuntu; elsewhere, what needs them is skipped, or fails with CI=true or BLASTER_REQUIRE_ALL=1.
+Needs nothing but Python: packages go to `.venv`. MariaDB, Chromium and systemd-analyze are installed by apt-get where
+this runs as root on Debian or Ubuntu; elsewhere what needs them is skipped, or fails with CI=true or
+BLASTER_REQUIRE_ALL=1.
 BLASTER_TEST_MYSQL_URL=mysql://user:password@host:port uses a server of yours (databases are created and left there).
 All arguments go to pytest, which runs as many tests at once as there are cores: `python3 scripts/test.py -k sink -n 0`.
 """
@@ -20,6 +21,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 HINTS = {
     "MariaDB": "apt-get install mariadb-server-core mariadb-client-core, or brew install mariadb",
     "Chromium": "apt-get install chromium, or python -m playwright install chromium",
+    "systemd-analyze": "apt-get install systemd (Linux only)",
 }
 
 
@@ -43,16 +45,18 @@ def in_memory():
 
 
 def provide():
-    """Install MariaDB and Chromium where that can be done, and say in one line what is skipped without them."""
+    """Install what is missing where that can be done, and say in one line what is skipped without it."""
     packages = []
     if not has_mariadb():
         packages += ["mariadb-server-core", "mariadb-client-core"]
     if not has_chromium():
         packages += ["chromium"]
+    if not has_systemd():
+        packages += ["systemd"]
     if packages and shutil.which("apt-get") and os.geteuid() == 0:
         apt_get("update")
         apt_get("install", "-y", "--no-install-recommends", *packages)
-    for name, there in (("MariaDB", has_mariadb()), ("Chromium", has_chromium())):
+    for name, there in zip(HINTS, (has_mariadb(), has_chromium(), has_systemd()), strict=True):
         if not there:
             print(f"Without {name} its tests are skipped. {HINTS[name]}", flush=True)
 
@@ -63,6 +67,10 @@ def has_mariadb():
 
 def has_chromium():
     return any(shutil.which(name) for name in BROWSERS)
+
+
+def has_systemd():
+    return shutil.which("systemd-analyze") is not None
 
 
 def apt_get(*arguments):

@@ -1,0 +1,16 @@
+"""How gunicorn serves the pages: `gunicorn --config deploy/gunicorn.conf.py app:app`.
+
+WEB_CONCURRENCY in the environment is the number of processes. Under systemd the socket comes from blaster-web.socket,
+elsewhere it is BLASTER_HOST and BLASTER_PORT. SIGHUP: new processes take over, the old ones finish their requests.
+"""
+
+from blaster import config
+
+_settings = config.load()
+bind = f"{_settings.host}:{_settings.port}"
+worker_class = "gthread"
+threads = 8
+timeout = 120  # for a process that answers nothing at all any more
+graceful_timeout = 30  # for requests under way, at SIGTERM and SIGHUP
+keepalive = 75  # longer than the proxy in front keeps a connection: nginx's own default is 60 s
+accesslog = "-"
