@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-from peewee import Value
+from peewee import IntegrityError, Value
 
-from blaster import db, drafts, trial
+from blaster import db, drafts, idempotency, trial
 from blaster.db import campaign_db, crm_db
 from blaster.errors import Conflict, Invalid, NotFound
+from blaster.idempotency import Once
 from blaster.mail import tracking
 from blaster.models.attachments import Attachment
 from blaster.models.campaign_db import Campaign, CampaignStatus, Recipient, RecipientList, User
@@ -19,11 +20,14 @@ _TEXTS = ("subject", "preheader", "html", "text", *SENDER)
 _SUMMARY = [field for field in Campaign._meta.sorted_fields if field.name not in ("html", "text", "rich")]
 
 
-def list_campaigns(user_id: int) -> list[Campaign]:
-    """All campaigns of the user without their bodies, newest first, each with its `.status`."""
+def list_campaigns(user_id: int, *, before: int = 0, limit: int | None = None) -> list[Campaign]:
+    """All campaigns of the user without their bodies, newest first, each with its `.status`; with `before` those with
+    a lower id."""
+    chosen = Campaign.user_id == user_id
+    if before:
+        chosen &= Campaign.campaign_id < before
     with db.session(campaign_db):
-        mine = _with_status(*_SUMMARY).where(Campaign.user_id == user_id)
-        return list(mine.order_by(Campaign.campaign_id.desc()))
+        return list(_with_status(*_SUMMARY).where(chosen).order_by(Campaign.campaign_id.desc()).limit(limit))
 
 
 def get_campaign(user_id: int, campaign_id: int) -> Campaign:
@@ -44,21 +48,29 @@ def _owned(user_id: int, campaign_id: int):
     return (Campaign.campaign_id == campaign_id) & (Campaign.user_id == user_id)
 
 
-def create_campaign(user_id: int, **fields) -> Campaign:
+def create_campaign(user_id: int, *, once: Once | None = None, **fields) -> Campaign:
     """A draft. Fields: name; list_id, subject, preheader, sender_name, sender_email, reply_to, html, text may be left
-    for later; rich: HTML of the rich-text editor, which `html` is made from.
+    for later; rich: HTML of the rich-text editor, which `html` is made from. `once`: a key that makes one draft only,
+    however often it comes.
 
     `tracks_opens` and `tracks_clicks` are off unless they are True. Raises Invalid, and NotFound for a stranger's list.
     """
     values = _draft(user_id, **fields)
 
     def work():
+        if once and (made := idempotency.find(user_id, once)):
+            return get_campaign(user_id, made)
         now = db.now(campaign_db)
         draft = Campaign.create(user_id=user_id, created_at=now, updated_at=now, **values)
         CampaignStatus.create(campaign_id=draft.campaign_id)
+        if once:
+            idempotency.note(user_id, once, draft.campaign_id)
         return draft
 
-    return db.transaction(campaign_db, work)
+    try:
+        return db.transaction(campaign_db, work)
+    except IntegrityError:  # the same key, in another thread or process: its draft is there now
+        return db.transaction(campaign_db, work)
 
 
 def edit_campaign(user_id: int, campaign_id: int, *, seen: int | None = None, tab: str = "", **fields) -> int:

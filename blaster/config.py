@@ -37,7 +37,7 @@ class Settings:
     migration_batch: int = 10_000  # guide: Migration Batch 10,000
     worker_batch: int = 1_000  # guide: Worker Batch 1,000
     status_update_every: int = 500  # guide: Status Update every 500 emails
-    status_update_seconds: float = 2.0  # guide: Monitor Interval 10 s; screens lag less
+    status_update_seconds: float = 0.8  # guide: Monitor Interval 10 s; with a poll each 2 s screens lag less than 3 s
     loop_delay: float = 0.05  # guide: Loop Delay 50 ms
     campaigns_warning: int = 5  # guide: warning at 5+ concurrent campaigns of one user
     archive_days: int = 30  # guide: Archive completed campaigns older than 30 days; 0: never
@@ -46,6 +46,7 @@ class Settings:
     lease_seconds: float = 30.0
     smtp_timeout: float = 30.0
     connection_mails: int = 500  # a connection is closed after so many
+    api_calls: int = 600  # a minute, by one token
     upload_limit: int = 100 * 1024 * 1024
     tls_ca_file: str = ""
     google_client_id: str = ""  # of this installation, registered with Google: accounts sign in by consent
@@ -60,6 +61,9 @@ class Settings:
     smtp_ports: tuple[Ports, ...] = ((25, 25), (465, 465), (587, 587), (2465, 2465), (2525, 2525), (2587, 2587))
     mailbox_ports: tuple[Ports, ...] = ((110, 110), (143, 143), (993, 993), (995, 995))
     webhook_ports: tuple[Ports, ...] = ((443, 443), (8443, 8443))
+    log_format: str = "text"  # text | json, a line each
+    metrics_token: str = field(default="", repr=False)  # opens /metrics; without it …
+    metrics_addresses: tuple[Network, ...] = ()  # … and without an address here, there is no such page
     trial: bool = False  # new users may mail their own verified addresses only, until an admin trusts them
     clock_speed: float = 1.0  # for trials only: the databases' clock runs that much faster …
     clock_origin: int = 0  # … from this instant on (ms since 1970)
@@ -84,6 +88,8 @@ def load(env: Mapping[str, str] | None = None, *, make_secrets: bool = True) -> 
         public_url=_web_address(env, "public_url"),
         google_client_secret=_given_secret(env, "GOOGLE_CLIENT_SECRET"),
         microsoft_client_secret=_given_secret(env, "MICROSOFT_CLIENT_SECRET"),
+        metrics_token=_given_secret(env, "METRICS_TOKEN"),
+        log_format=_choice(env, "log_format", ("text", "json")),
         **{name: _read(env, name) for name in _PLAIN if env.get(_variable(name))},
         **{name: _words(env, name, read) for name, read in _LISTS.items() if env.get(_variable(name))},
     )
@@ -92,7 +98,7 @@ def load(env: Mapping[str, str] | None = None, *, make_secrets: bool = True) -> 
 _PLAIN = (
     "host port secure_cookies web_processes archive_days maintenance_hour usage_days"
     " migration_batch worker_batch status_update_every status_update_seconds loop_delay"
-    " campaigns_warning lease_seconds smtp_timeout connection_mails upload_limit tls_ca_file"
+    " campaigns_warning api_calls lease_seconds smtp_timeout connection_mails upload_limit tls_ca_file"
     " google_client_id google_token_url microsoft_client_id microsoft_authority dns_servers trial"
     " clock_speed clock_origin"
 ).split()
@@ -134,10 +140,19 @@ def _ports(word: str) -> Ports:
 
 _LISTS = {
     "private_targets": ipaddress.ip_network,
+    "metrics_addresses": ipaddress.ip_network,
     "smtp_ports": _ports,
     "mailbox_ports": _ports,
     "webhook_ports": _ports,
 }
+
+
+def _choice(env: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    """One of these words, the first where none is given."""
+    word = (env.get(_variable(name)) or choices[0]).strip().lower()
+    if word not in choices:
+        raise ConfigError(f"{_variable(name)}={word!r} is not {' or '.join(choices)}")
+    return word
 
 
 def _web_address(env: Mapping[str, str], name: str) -> str:

@@ -1,14 +1,20 @@
 """Lists of recipients. An address is on a list once, found by its key; its values serve as merge fields."""
 
 import json
+import re
+from collections.abc import Iterable
 from typing import BinaryIO
 
-from blaster import db, sheets
+from blaster import addresses, db, sheets
 from blaster.db import campaign_db
 from blaster.errors import Conflict, Invalid, NotFound
 from blaster.imports import intake
 from blaster.imports.intake import ImportResult
+from blaster.mail.merge import KEYWORDS
 from blaster.models.campaign_db import Campaign, CampaignStatus, Recipient, RecipientList
+
+MOST_FIELDS = 100
+FIELD_NAME = re.compile(r"[^\W\d]\w{0,59}")
 
 
 def list_lists(user_id: int) -> list[RecipientList]:
@@ -95,6 +101,30 @@ def import_csv(user_id: int, list_id: int, source: BinaryIO | str) -> ImportResu
     """
     get_list(user_id, list_id)
     return intake.take_in(user_id, list_id, sheets.read(source))
+
+
+def put(user_id: int, list_id: int, people: Iterable[tuple[str, dict[str, str]]]) -> ImportResult:
+    """Add people as (address, values); values that are not empty replace those already there. `refused` counts from 1.
+
+    Raises Invalid for a name that no merge field can have, and NotFound.
+    """
+    get_list(user_id, list_id)
+    people = list(people)
+    names = list(dict.fromkeys(name for _, given in people for name in given))
+    if wrong := [name for name in names if not FIELD_NAME.fullmatch(name) or name in (*KEYWORDS, "email")]:
+        raise Invalid({"fields": f"“{wrong[0]}” is no name of a field: use letters, digits and _, as in first_name."})
+    if len(names) > MOST_FIELDS:
+        raise Invalid({"fields": f"A list has at most {MOST_FIELDS} fields."})
+    rows = (_row(position, *person) for position, person in enumerate(people, start=1))
+    return intake.take_in(user_id, list_id, sheets.Sheet(names, rows))
+
+
+def _row(position: int, address: str, given: dict[str, str]) -> sheets.Row | sheets.Refusal:
+    try:
+        email, key = addresses.normalise(address)
+    except ValueError as error:
+        return sheets.Refusal(position, str(error), address)
+    return sheets.Row(email, key, as_stored({name: text.strip() for name, text in given.items() if text.strip()}))
 
 
 def values(fields: str | None) -> dict[str, str]:

@@ -5,7 +5,7 @@ An entry outlives lists and imports. It goes by `lift` only, which keeps who too
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, starmap
 from typing import BinaryIO
 
 from peewee import fn
@@ -87,8 +87,23 @@ def add(user_id: int, source: BinaryIO | str, reason: str = MANUAL) -> Taken:
 
     Raises Invalid. What was stored before an error stays.
     """
+    return _take(_entries(user_id, _rows(source), reason))
+
+
+def add_all(user_id: int, entries: Iterable[str], reason: str = MANUAL) -> Taken:
+    """The same for addresses and domains that are given one by one."""
+    return _take(_entries(user_id, starmap(_row, enumerate(entries, start=1)), reason))
+
+
+def _row(position: int, text: str) -> Row | Refusal:
+    try:
+        return Row(*addresses.normalise(text), None)
+    except ValueError as error:
+        return Refusal(position, str(error), text)
+
+
+def _take(rows: Iterator[tuple | Refusal]) -> Taken:
     taken = Taken()
-    rows = _entries(user_id, source, reason)
     while chunk := list(islice(rows, CHUNK)):
         refused = [row for row in chunk if type(row) is Refusal]
         good: dict[str, tuple] = {}
@@ -102,8 +117,8 @@ def add(user_id: int, source: BinaryIO | str, reason: str = MANUAL) -> Taken:
     return taken
 
 
-def _entries(user_id: int, source: BinaryIO | str, reason: str) -> Iterator[tuple | Refusal]:
-    for row in _rows(source):
+def _entries(user_id: int, rows: Iterable[Row | Refusal], reason: str) -> Iterator[tuple | Refusal]:
+    for row in rows:
         text = _unguarded(row.email if type(row) is Row else row.original)
         if domain := _domain(text):
             yield (user_id, ALL_LISTS, domain, domain, reason, None)
@@ -175,7 +190,7 @@ def of_everybody(address: str = "", *, before: int = 0, limit: int = 50) -> list
     address finds its own entry and nothing else."""
     chosen = Suppression.user_id == EVERYBODY
     if address:
-        chosen &= Suppression.email_key == _key(address)
+        chosen &= Suppression.email_key == key_of(address)
     if before:
         chosen &= Suppression.id < before
     with db.session(crm_db):
@@ -186,11 +201,21 @@ def of_everybody(address: str = "", *, before: int = 0, limit: int = 50) -> list
     return [(each, owners.get(each.campaign_id)) for each in found]
 
 
-def _key(address: str) -> str:
+def key_of(address: str) -> str:
+    """Under which an entry is found; what is no address (a domain as `@example.com`) stays as it is."""
     try:
         return addresses.normalise(address)[1]
     except ValueError:
         return address
+
+
+def about(user_id: int, address: str) -> list[Suppression]:
+    """Entries that keep mail of the user from this address: of it or its domain, the user's or everybody's."""
+    key = key_of(address)
+    keys = (key, addresses.domain_key(key)) if "@" in key else (key,)
+    chosen = Suppression.user_id.in_((user_id, EVERYBODY)) & Suppression.email_key.in_(keys)
+    with db.session(crm_db):
+        return list(Suppression.select().where(chosen).order_by(Suppression.id.desc()))
 
 
 def get(user_id: int, suppression_id: int) -> Suppression:

@@ -6,19 +6,35 @@ from io import BytesIO
 from flask import Flask
 from werkzeug.routing import Rule
 
-from blaster import attachments, campaigns, db, mail_templates, mailboxes, recipients, servers, signing, suppressions
+from blaster import (
+    api_tokens,
+    attachments,
+    campaigns,
+    db,
+    mail_templates,
+    mailboxes,
+    recipients,
+    servers,
+    sessions,
+    signing,
+    suppressions,
+    users,
+)
 from blaster.imports import uploads
 from blaster.lists import work
 from blaster.models.crm_db import Mail
 from blaster.queue import control, staging
 
-PUBLIC, PERSONAL, OWNED, ADMIN = "public", "personal", "owned", "admin"
+PUBLIC, PERSONAL, OWNED, ADMIN, CALL = "public", "personal", "owned", "admin", "call"
 
 # public: anybody; personal: whoever is signed in, on their own things only, so that it names no row;
-# owned: names a row and is "not found" to everybody but its owner; admin: forbidden to users.
+# owned: names a row and is "not found" to everybody but its owner; admin: forbidden to users; call: of the JSON API,
+# for whoever shows a token, and owned where it names a row.
 ROUTES = {
     "static": PUBLIC,
-    "healthz": PUBLIC,
+    "health.alive": PUBLIC,
+    "health.ready": PUBLIC,
+    "health.figures": PUBLIC,
     "auth.login": PUBLIC,
     "unsubscribe.show": PUBLIC,
     "unsubscribe.change": PUBLIC,
@@ -39,6 +55,8 @@ ROUTES = {
     "progress.fragment": OWNED,
     "progress.rate": OWNED,
     "breakdown.show": OWNED,
+    "results.show": OWNED,
+    "results.export": OWNED,
     "comparison.show": PERSONAL,
     "comparison.export": PERSONAL,
     "progress.pause": OWNED,
@@ -116,6 +134,11 @@ ROUTES = {
     "planner.show": PERSONAL,
     "settings.profile": PERSONAL,
     "settings.sender": PERSONAL,
+    "sign_in.show": PERSONAL,
+    "sign_in.email": PERSONAL,
+    "sign_in.password": PERSONAL,
+    "sign_in.end": OWNED,
+    "sign_in.end_all": PERSONAL,
     "servers.index": PERSONAL,
     "servers.new": PERSONAL,
     "servers.show": OWNED,
@@ -146,6 +169,30 @@ ROUTES = {
     "admin.planner": ADMIN,
     "complaints.index": ADMIN,
     "complaints.lift": ADMIN,
+    "api.openapi": PUBLIC,
+    "api.list_accounts": CALL,
+    "api.list_campaigns": CALL,
+    "api.create_campaign": CALL,
+    "api.get_campaign": CALL,
+    "api.get_progress": CALL,
+    "api.start_campaign": CALL,
+    "api.pause_campaign": CALL,
+    "api.resume_campaign": CALL,
+    "api.cancel_campaign": CALL,
+    "api.list_lists": CALL,
+    "api.create_list": CALL,
+    "api.get_list": CALL,
+    "api.delete_list": CALL,
+    "api.list_recipients": CALL,
+    "api.add_recipients": CALL,
+    "api.get_recipient": CALL,
+    "api.remove_recipient": CALL,
+    "api.list_suppressions": CALL,
+    "api.add_suppressions": CALL,
+    "api.check_suppression": CALL,
+    "api_tokens.index": PERSONAL,
+    "api_tokens.reference": PERSONAL,
+    "api_tokens.revoke": OWNED,
 }
 
 
@@ -186,7 +233,14 @@ def own(user_id: int, *, started: bool = False) -> dict[str, int]:
         "mailbox_id": mailbox.id,
         "template_id": mail_templates.create_template(user_id, name="Walrus news").id,
         "mail_id": mail.id if mail else 0,
+        "token_id": api_tokens.create_token(user_id, "Walrus counter", ["read"])[0].id,
+        "session_id": _session(user_id),
     }
+
+
+def _session(user_id: int) -> int:
+    sessions.begin(users.get(user_id), "192.0.2.7", "Firefox on Android")
+    return max(row.id for row in sessions.list_sessions(user_id))
 
 
 def rules(app: Flask, *kinds: str) -> Iterator[tuple[Rule, str]]:

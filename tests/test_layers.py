@@ -11,7 +11,7 @@ BLASTER = PROJECT / "blaster"
 # What each part may import of the others; a part may always import itself. Modules that are not named are tenant
 # modules and the like ("tenant"), which do not import each other.
 PURE = {"config", "errors", "vault", "addresses", "forecast", "supervisor", "sheets", "review", "warmup", "drafts"}
-PURE |= {"passwords", "zones", "windows", "rehearsal", "literals", "senders", "consent", "domains"}
+PURE |= {"passwords", "zones", "windows", "rehearsal", "literals", "senders", "consent", "domains", "rates"}
 MAY_IMPORT = {
     "config": set(),
     "errors": set(),
@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "forecast": {"rehearsal"},
     "supervisor": set(),
     "warmup": set(),
+    "rates": set(),
     "senders": {"mail"},
     "consent": {"config", "errors"},
     "domains": {"mail"},
@@ -50,6 +51,7 @@ MAY_IMPORT = {
     # It looks at everything and owns nothing.
     "doctor": {"config", "db", "models", "migrations", "schema", "vault", "queue", "zones", "tenant"},
     "maintenance": {"config", "db", "models", "queue", "erased", "tenant"},
+    "metrics": {"db", "models", "mail", "queue", "tenant"},
     "backup": {"config", "db", "models", "schema", "vault", "queue", "tenant"},
     "queue": {"config", "db", "models", "errors", "addresses", "warmup", "windows", "trial"},
     "web": None,
@@ -76,7 +78,8 @@ ONLY_IN = {
     "imaplib": {"mail/mailbox.py", "mail/mailbox_wire.py"},
     "poplib": {"mail/mailbox.py", "mail/mailbox_wire.py"},
     "peewee": {"db", "models", "migrations", "schema", "queue", "imports", "suppressions", "tenant", "lists", "doctor"}
-    | {"maintenance", "backup"},
+    | {"maintenance", "backup", "metrics"},
+    "prometheus_client": {"metrics"},
     "authlib": {"consent"},
     "dns": {"domains"},
     "requests": {"consent"},

@@ -1,7 +1,6 @@
 """The merge fields of a list: the names behind its tags, in the order that pages and files show them."""
 
 import json
-import re
 from collections.abc import Callable, Iterable
 
 from blaster import db, recipients
@@ -10,8 +9,7 @@ from blaster.errors import Invalid, NotFound
 from blaster.mail.merge import KEYWORDS
 from blaster.models.campaign_db import RecipientList
 
-MOST = 100
-_NAME = re.compile(r"[^\W\d]\w{0,59}")
+MOST = recipients.MOST_FIELDS
 
 
 def add(user_id: int, list_id: int, name: str) -> None:
@@ -38,7 +36,7 @@ def include(chosen: RecipientList, names: Iterable[str]) -> None:
 
 def _new(name: str, taken: list[str]) -> str:
     name = name.strip()
-    if not _NAME.fullmatch(name) or name in KEYWORDS or name == "email":
+    if not recipients.FIELD_NAME.fullmatch(name) or name in KEYWORDS or name == "email":
         raise Invalid({"name": "Use letters, digits and _ and begin with a letter, as in first_name."})
     if name in taken:
         raise Invalid({"name": f"The list has a field {name} already."})

@@ -4,13 +4,16 @@ from collections.abc import Callable, Iterator
 
 from blaster import db
 from blaster.db import campaign_db, crm_db
+from blaster.models.api import IdempotencyKey
 from blaster.models.bounces import Bounce, ProviderCount
 from blaster.models.crm_db import SmtpAccount, SmtpUsage
 from blaster.models.list_work import ListWork
+from blaster.models.webhooks import WebhookDelivery
 
 CHUNK = 1_000
 DAY = 86_400_000
 UNMATCHED, WORK, COUNTS = 90 * DAY, 30 * DAY, 400  # ms, ms, days
+TOLD, KEYS = 30 * DAY, 7 * DAY  # ms
 
 
 def prune(turn) -> Iterator[str]:
@@ -24,9 +27,15 @@ def prune(turn) -> Iterator[str]:
         "charges to accounts": charges,
         "reports about no mail of ours": turn.chunks(_rows(crm_db, Bounce, unmatched)),
         "finished changes of lists": turn.chunks(_rows(campaign_db, ListWork, ListWork.finished_at < turn.now - WORK)),
+        "deliveries to webhooks": turn.chunks(_rows(crm_db, WebhookDelivery, _told(turn.now))),
+        "keys of creations": _delete(campaign_db, IdempotencyKey, IdempotencyKey.created_at < turn.now - KEYS),
         "counts by provider": _delete(crm_db, ProviderCount, ProviderCount.day < turn.now // DAY - COUNTS),
     }
     yield from (f"Deleted {number} old {what}." for what, number in done.items() if number)
+
+
+def _told(now: int):
+    return (WebhookDelivery.state != "pending") & (WebhookDelivery.created_at < now - TOLD)
 
 
 def _accounts() -> list[int]:

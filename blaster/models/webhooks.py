@@ -3,7 +3,7 @@
 from peewee import BigIntegerField, BooleanField, CharField, IntegerField
 
 from blaster.models.crm_db import CrmModel
-from blaster.models.fields import Id, Instant, LongText, Word, default
+from blaster.models.fields import Id, Instant, KeyText, LongText, Word, default
 
 
 class Webhook(CrmModel):
@@ -34,6 +34,7 @@ class WebhookDelivery(CrmModel):
     message_id = CharField(40)  # webhook-id: the same at each attempt
     event = CharField(40)
     body = LongText()  # JSON as it is sent
+    email_key = KeyText(**default(""))  # of the recipient whom it tells of
     state = Word(**default("pending"))  # pending | delivered | given-up
     due_at = Instant(**default(0))
     attempts = IntegerField(**default(0))
@@ -48,6 +49,7 @@ class WebhookDelivery(CrmModel):
             (("state", "due_at"), False),
             (("webhook_id", "id"), False),
             (("webhook_id", "message_id"), True),
+            (("user_id", "email_key"), False),
         )
 
 

@@ -10,6 +10,8 @@ from blaster.config import Settings
 from blaster.web import (
     accounts,
     admin,
+    api,
+    api_tokens,
     attachments,
     auth,
     bounces,
@@ -23,6 +25,7 @@ from blaster.web import (
     domains,
     errors,
     formatting,
+    health,
     imports,
     ledger,
     list_settings,
@@ -34,10 +37,12 @@ from blaster.web import (
     preview,
     progress,
     recipients,
+    results,
     review,
     schedule,
     security,
     servers,
+    sign_in,
     signing,
     suppressions,
     test_mail,
@@ -76,14 +81,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     pages = (auth, dashboard, campaigns, review, preview, progress, decisions)
     pages += (ledger, list_settings, people)
     pages += (recipients, imports, servers, accounts, consent, domains, signing, trial, admin)
-    pages += (schedule, planner, settings_page)
+    pages += (schedule, planner, settings_page, sign_in)
     pages += (mail_templates, attachments, test_mail)
     pages += (unsubscribe, tracking, suppressions, complaints)
-    pages += (mailboxes, bounces, breakdown, comparison)
+    pages += (mailboxes, bounces, breakdown, comparison, results)
+    pages += (api, api_tokens)
     for module in pages:
         app.register_blueprint(module.bp)
-    app.extensions["csrf"].exempt(unsubscribe.bp)
-    app.add_url_rule("/healthz", view_func=healthz)
+    for without_cookies in (unsubscribe.bp, api.bp):
+        app.extensions["csrf"].exempt(without_cookies)
+    app.register_blueprint(health.bp)
     return app
 
 
@@ -92,11 +99,6 @@ class RowId(IntegerConverter):
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options, max=2**63 - 1)
-
-
-def healthz() -> str:
-    """The process answers. Says nothing about the databases."""
-    return "ok\n"
 
 
 def _hold_connections() -> None:

@@ -15,7 +15,8 @@ from blaster.web.forms import LoginForm, refuse
 
 bp = Blueprint("auth", __name__)
 
-_PUBLIC = {"static", "healthz", "auth.login", "unsubscribe.show", "unsubscribe.change", "trial.show", "trial.confirm"}
+_PUBLIC = {"static", "health.alive", "health.ready", "health.figures"}
+_PUBLIC |= {"auth.login", "unsubscribe.show", "unsubscribe.change", "trial.show", "trial.confirm"}
 _PUBLIC |= {"tracking.opened", "tracking.clicked"}
 _STRANGERS_LIMIT = 64 * 1024  # bytes of a request; the token check reads all of it
 
@@ -43,8 +44,8 @@ def require_sign_in(app: Flask) -> None:
 
 
 def _load(cookie: str) -> Person | None:
-    if request.blueprint in ("unsubscribe", "tracking"):
-        return None  # it does not matter who it is, and Server 1 may be away
+    if request.blueprint in ("unsubscribe", "tracking", "api"):
+        return None  # it does not matter who it is, and Server 1 may be away; programs have no cookies
     user_id, _, token = cookie.partition(".")
     seen = sessions.find(int(user_id), token) if user_id.isdecimal() and len(user_id) < 19 else None
     if seen is None:
@@ -54,7 +55,7 @@ def _load(cookie: str) -> Person | None:
 
 
 def _stop_strangers() -> ResponseReturnValue | None:
-    if current_user.is_authenticated:
+    if request.blueprint == "api" or current_user.is_authenticated:  # the API asks for a token itself
         return None
     is_kept = request.endpoint == "auth.login" and kept.FIELD in request.args
     request.max_content_length = kept.LIMIT if is_kept else _STRANGERS_LIMIT
@@ -102,11 +103,12 @@ def login() -> ResponseReturnValue:
         refuse(form, "", "That e-mail address and password do not match.")
         return _page(form, 422)
     login_attempts.succeed(attempt)
-    _begin(user)
+    begin(user)
     return _signed_in()
 
 
-def _begin(user: User) -> None:
+def begin(user: User) -> None:
+    """Sign in this browser; copies of its former cookie are not. Raises Conflict as `sessions.begin`."""
     token = sessions.begin(user, request.remote_addr or "", agents.words(request.user_agent.string))
     session.clear()
     session.permanent = True

@@ -6,11 +6,12 @@ import secrets
 from flask import Flask, flash, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from blaster import db
 from blaster.errors import Conflict, Invalid, NotFound
 from blaster.web import htmx, kept
+from blaster.web.api import problems
 from blaster.web.security import OtherSite
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,10 @@ def register(app: Flask) -> None:
 
 
 def _page(status: int, title: str = "", text: str = "", **headers: str) -> ResponseReturnValue:
+    if request.path.startswith(problems.PATH + "/"):
+        return problems.problem(
+            status, text or _WORDS.get(status, ("", "The request could not be understood."))[1], **headers
+        )
     if not title:
         title, text = _WORDS.get(status, ("That did not work", "The request could not be understood."))
     if htmx.is_htmx() and request.method == "POST":
@@ -46,7 +51,8 @@ def _page(status: int, title: str = "", text: str = "", **headers: str) -> Respo
 def _http(error: HTTPException) -> ResponseReturnValue:
     if error.response is not None or error.code is None or error.code < 400:
         return error.get_response()
-    return _page(error.code)
+    allowed = {"Allow": ", ".join(error.valid_methods or ())} if isinstance(error, MethodNotAllowed) else {}
+    return _page(error.code, **allowed)
 
 
 def _conflict(error: Conflict) -> ResponseReturnValue:

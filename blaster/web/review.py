@@ -1,14 +1,12 @@
 """The last look before a campaign starts: what goes to whom, what is missing, how long it takes."""
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from blaster import campaigns, recipients
-from blaster.models.crm_db import SmtpAccount
-from blaster.queue import control
 from blaster.review import Review
-from blaster.web import htmx, looks, outlook, supply
+from blaster.web import htmx, launch, looks, outlook, supply
 
 bp = Blueprint("review", __name__, url_prefix="/campaigns")
 
@@ -34,33 +32,15 @@ def start(campaign_id: int) -> ResponseReturnValue:
     view = _view(campaign_id)
     if view["review"].problems:
         return render_template("campaigns/review.html", **view), 422
-    started = campaigns.start(current_user.id, campaign_id)
-    content = campaigns.content(started)
-    handed_over = (started.list_id, started.stage_until, content, started.send_windows)
-    control.open_campaign(current_user.id, campaign_id, *handed_over)
+    launch.start(current_user.id, campaign_id)
     flash("The campaign has started.", "success")
     return htmx.redirect(url_for("progress.show", campaign_id=campaign_id))
 
 
-def look_over(campaign_id: int) -> Review:
-    """What is missing and what to expect, with the user's accounts as they are."""
-    return _look_over(campaign_id, _usable(supply.lines(current_user.id)))
-
-
-def _usable(lines: list[supply.Line]) -> list[SmtpAccount]:
-    return [line.account for line in lines if line.state != "inactive"]
-
-
-def _look_over(campaign_id: int, accounts: list[SmtpAccount]) -> Review:
-    settings = current_app.config["BLASTER"]
-    limits = {"public_url": settings.public_url, "warn_at": settings.campaigns_warning}
-    return campaigns.review(current_user.id, campaign_id, accounts=accounts, **limits)
-
-
 def _view(campaign_id: int) -> dict:
     user_id, lines = current_user.id, supply.lines(current_user.id)
-    accounts = _usable(lines)
-    review = _look_over(campaign_id, accounts)
+    accounts = launch.usable(lines)
+    review = launch.look_over(user_id, campaign_id, accounts)
     list_id = review.campaign.list_id
     return {
         "review": review,

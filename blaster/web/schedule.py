@@ -14,7 +14,7 @@ from blaster import campaigns, schedule, servers, windows, zones
 from blaster.errors import Conflict, Invalid
 from blaster.models.campaign_db import CampaignStatus
 from blaster.queue import control
-from blaster.web import htmx, review
+from blaster.web import htmx, launch
 from blaster.web.forms import Form, ZoneField, accepted
 from blaster.windows import Windows
 
@@ -60,7 +60,7 @@ def later(campaign_id: int) -> ResponseReturnValue:
 
 
 def _schedule(campaign_id: int, form: ScheduleForm) -> str | None:
-    problems = review.look_over(campaign_id).problems
+    problems = launch.look_over(current_user.id, campaign_id).problems
     if problems:
         raise Invalid({"": f"It is not ready to start: {problems[0].text}"})
     return schedule.schedule(current_user.id, campaign_id, form.start_at.data, form.zone.data) or None
