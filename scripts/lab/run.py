@@ -103,7 +103,7 @@ class Lab:
     def _look(self, rests: bool, rude: list[str]) -> Result:
         found = gather(self.plan, self.chaos.tenants, self.chaos.sinks)
         played = sum((sink.faults_played() for sink in self.chaos.sinks), Counter())
-        doubt = self.chaos.doubt + Counter({WITHHELD: sum(played["dot", act] for act in WITHHOLDS)})
+        doubt = self.chaos.doubt + Counter({WITHHELD: sum(played[fault] for fault in WITHHOLDS)})
         verdicts = [
             Verdict("rest", "the queue came to rest in time", [] if rests else ["it did not"]),
             *invariants.check(found),

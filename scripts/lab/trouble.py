@@ -38,7 +38,8 @@ _TROUBLES = (
     ("dot", "delay", "", 1.5, 0.005),
     ("dot", "drip", "", 0.03, 0.005),
 )
-WITHHOLDS = ("drop", "swallow", "garbage")  # at stage `dot`: nobody can know what became of the mail
+# Nobody can know what became of the mail: a small one leaves in one piece with its dot, and is there or not at a drop.
+WITHHOLDS = (("dot", "drop"), ("dot", "swallow"), ("dot", "garbage"), ("body", "drop"))
 
 
 def troubles(chance: random.Random, *, rtt_ms: float, pipelining: bool = True) -> Faults:
