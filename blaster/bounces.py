@@ -5,17 +5,19 @@ whoever can forge a bounce must not be able to remove people from lists.
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import peewee
 
 from blaster import db, erased, suppressions
-from blaster.db import crm_db
+from blaster.db import campaign_db, crm_db
 from blaster.mail import bounces as reports
 from blaster.mail.bounces import Recipient, Report
 from blaster.mail.tokens import is_ours
 from blaster.models.archive import ArchivedMail
 from blaster.models.bounces import Bounce, CampaignBounces
+from blaster.models.campaign_db import Campaign
 from blaster.models.crm_db import CampaignControl, Mail
 
 DAY = 86_400_000
@@ -218,3 +220,11 @@ def list_bounces(
         chosen &= Bounce.id < before
     with db.session(crm_db):
         return list(Bounce.select().where(chosen).order_by(Bounce.id.desc()).limit(limit))
+
+
+def campaign_names(user_id: int, found: Iterable[Bounce]) -> dict[int, str]:
+    """Names of the campaigns that bounces are about, by id; those that are gone are left out."""
+    ids = {bounce.campaign_id for bounce in found}
+    with db.session(campaign_db):
+        mine = (Campaign.user_id == user_id) & Campaign.campaign_id.in_(ids)
+        return dict(Campaign.select(Campaign.campaign_id, Campaign.name).where(mine).tuples())

@@ -6,7 +6,7 @@ A key signs once its record was seen in the DNS: a signature that nobody can che
 import functools
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from blaster import db, senders, vault
 from blaster.db import crm_db
@@ -20,6 +20,7 @@ from blaster.models.dkim import DkimKey
 log = logging.getLogger(__name__)
 
 MOST = 50  # keys of a user
+SEEN_FOR, LOST_FOR = 86_400_000, 3_600_000  # ms until a record is looked up again
 LONGEST_PEM = 10_000
 
 Signers = Mapping[str, tuple[Signer, ...]]  # by domain
@@ -82,11 +83,39 @@ def look(user_id: int, ask: Records, *, domain: str = "", key_id: int = 0) -> Dk
     if not keys and not domain:
         raise NotFound("No such key.")
     for key in keys:
-        key.verdict = published.seen(ask, key.domain, key.selector, key.record)
-        with db.session(crm_db):
-            values = {"verdict": key.verdict, "checked_at": db.now(crm_db)}
-            DkimKey.update(**values).where(_mine(user_id, key.id)).execute()
+        _keep(key, published.seen(ask, key.domain, key.selector, key.record))
     return keys[-1] if keys else None
+
+
+def _keep(key: DkimKey, verdict: str) -> None:
+    is_lost = key.verdict == "published" and verdict != "published"
+    with db.session(crm_db):
+        now = db.now(crm_db)
+        key.lost_at = 0 if verdict == "published" else now if is_lost else key.lost_at
+        key.verdict = verdict
+        values = {"verdict": verdict, "lost_at": key.lost_at, "checked_at": now}
+        DkimKey.update(**values).where(_mine(key.user_id, key.id)).execute()
+
+
+def due() -> list[DkimKey]:
+    """For workers: keys of all users whose record was seen once and is to be looked up again; a lost one more often,
+    since mails are signed again once it is back."""
+    with db.session(crm_db):
+        now = db.now(crm_db)
+        seen = (DkimKey.verdict == "published") & (DkimKey.checked_at < now - SEEN_FOR)
+        lost = (DkimKey.lost_at > 0) & (DkimKey.checked_at < now - LOST_FOR)
+        return list(DkimKey.select().where(seen | lost).order_by(DkimKey.checked_at))
+
+
+def lost(user_id: int) -> list[DkimKey]:
+    """Keys that sign no more, since their record is gone or another."""
+    return [key for key in list_keys(user_id) if key.lost_at and not key.signs]
+
+
+def covering(keys: Iterable[DkimKey], domains: Iterable[str]) -> list[DkimKey]:
+    """Those that sign mails from one of these domains: of the domain itself or one above it."""
+    names = [f".{domain}" for domain in domains]
+    return [key for key in keys if any(name.endswith(f".{key.domain}") for name in names)]
 
 
 def insist(user_id: int, key_id: int, insists: bool) -> None:

@@ -225,7 +225,8 @@ CREATE TABLE IF NOT EXISTS `dkim_keys` (
   `verdict` VARCHAR(24) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '',
   `checked_at` BIGINT NOT NULL DEFAULT 0,
   `insists` BOOL NOT NULL DEFAULT 0,
-  `created_at` BIGINT NOT NULL DEFAULT 0
+  `created_at` BIGINT NOT NULL DEFAULT 0,
+  `lost_at` BIGINT NOT NULL DEFAULT 0
 );
 
 SET @ddl = IF(
@@ -592,6 +593,7 @@ CREATE TABLE IF NOT EXISTS `webhook_deliveries` (
   `message_id` VARCHAR(40) NOT NULL,
   `event` VARCHAR(40) NOT NULL,
   `body` LONGTEXT NOT NULL,
+  `email_key` VARCHAR(254) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL DEFAULT '',
   `state` VARCHAR(24) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT 'pending',
   `due_at` BIGINT NOT NULL DEFAULT 0,
   `attempts` INTEGER NOT NULL DEFAULT 0,
@@ -629,6 +631,17 @@ SET @ddl = IF(
   AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
     WHERE table_schema = DATABASE() AND table_name = 'webhook_deliveries' AND index_name = 'webhook_deliveries_webhook_id_message_id'),
   'CREATE UNIQUE INDEX `webhook_deliveries_webhook_id_message_id` ON `webhook_deliveries` (`webhook_id`, `message_id`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'webhook_deliveries')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'webhook_deliveries' AND index_name = 'webhook_deliveries_user_id_email_key'),
+  'CREATE INDEX `webhook_deliveries_user_id_email_key` ON `webhook_deliveries` (`user_id`, `email_key`)',
   'DO 0');
 PREPARE step FROM @ddl;
 EXECUTE step;

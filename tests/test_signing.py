@@ -1,5 +1,7 @@
 """Keys of users: made in the browser, published in the DNS, and what they sign on its way through real workers."""
 
+import threading
+
 import dkim
 import pytest
 
@@ -11,6 +13,8 @@ from blaster.mail import dkim_keys
 from blaster.models.crm_db import CampaignContent
 from blaster.models.dkim import DkimKey
 from blaster.web import create_app
+from blaster.workers.holds import Holds
+from blaster.workers.key_watch import KeyWatch
 from tests.queue_data import ALICE, BOB, running_campaign, server_with_account, statuses
 from tests.test_dkim import ED25519, RSA, pem
 from tests.test_isolation import everything
@@ -226,6 +230,55 @@ def test_keys_that_come_and_go_count_in_mid_campaign(databases, name_server, sin
     assert signed() == [0] * 10 + [1] * 10 + [0] * 10
 
 
+def look_again(databases, name_server, age: int = signing.SEEN_FOR) -> None:
+    """A worker's look, so many ms after the last one at each key."""
+    with db.session(crm_db):
+        DkimKey.update(checked_at=DkimKey.checked_at - age - 1_000).execute()
+    settings = config.load(databases | {"BLASTER_DNS_SERVERS": name_server.address})
+    KeyWatch(settings, Holds("here:1", 60_000), threading.Event()).work()
+
+
+def test_a_key_whose_record_went_signs_no_more_until_it_is_back(databases, name_server):
+    good, never = add(name_server), add(selector="s2")
+    other = add(name_server, user_id=BOB, domain="example.net", selector="bob")
+    name_server.zone[("s1._domainkey.example.com", "TXT")] = ["v=DKIM1; k=ed25519; p=AAAA"]
+    look_again(databases, name_server, age=0)
+    assert list(signing.signers([ALICE, BOB])) == [ALICE, BOB], "looked at within a day"
+    look_again(databases, name_server)
+    assert list(signing.signers([ALICE, BOB])) == [BOB]
+    (lost,) = signing.lost(ALICE)
+    assert (lost.id, lost.verdict, signing.lost(BOB)) == (good.id, "wrong", [])
+    assert [signing.covering([lost], [domain]) for domain in ("shop.example.com", "notexample.com")] == [[lost], []]
+    name_server.zone.clear()
+    look_again(databases, name_server, age=signing.LOST_FOR)
+    assert signing.lost(ALICE)[0].verdict == "missing" and signing.lost(ALICE)[0].lost_at == lost.lost_at
+    assert signing.lost(BOB) == [], "an hour is for what is lost"
+    for key in (good, other):
+        name_server.add(f"{key.selector}._domainkey.{key.domain}", "TXT", key.record)
+    look_again(databases, name_server, age=signing.LOST_FOR)
+    assert list(signing.signers([ALICE, BOB])) == [ALICE, BOB] and signing.lost(ALICE) == []
+    assert signing.list_keys(ALICE)[1].id == never.id and not signing.list_keys(ALICE)[1].lost_at
+
+
+@only_sqlite
+def test_a_name_server_that_is_silent_takes_no_signature_away(databases, name_server):
+    silent, gone = add(name_server), add(name_server, selector="s2")
+    name_server.failing.add("s1._domainkey.example.com")
+    del name_server.zone[("s2._domainkey.example.com", "TXT")]
+    look_again(databases, name_server)
+    assert [key.id for key in signing.list_keys(ALICE) if key.signs] == [silent.id]
+    assert [key.id for key in signing.lost(ALICE)] == [gone.id]
+
+
+@only_sqlite
+def test_one_process_looks_at_the_keys(databases, name_server):
+    add(name_server)
+    name_server.zone.clear()
+    Holds("elsewhere:1", 60_000).take("keys")
+    look_again(databases, name_server)
+    assert signing.lost(ALICE) == []
+
+
 # Pages
 
 
@@ -253,7 +306,10 @@ def test_a_key_is_made_published_and_used_in_the_browser(alice, name_server):
     assert "are signed with this key" in page and "The key of blaster has 2048 bits" in page
     name_server.zone.clear()
     alice.post(f"{keys}/{key.id}/look")
-    for change, words in (("activate", "because you said so"), ("deactivate", "Not signing yet")):
+    assert "Not signing since" in alice.get(url).text
+    assert "Your key blaster of example.com signs no more" in alice.get(f"/accounts/{account.id}/edit").text
+    assert "A key signs no more" in alice.get(f"/servers/{server.id}").text
+    for change, words in (("activate", "because you said so"), ("deactivate", "Not signing since")):
         alice.post(f"{keys}/{key.id}/{change}")
         assert words in alice.get(url).text
     alice.post(f"{keys}/{key.id}/delete")

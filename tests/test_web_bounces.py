@@ -3,8 +3,9 @@
 import pytest
 
 from blaster import bounces, campaigns, db, mailboxes, servers
-from blaster.db import crm_db
+from blaster.db import campaign_db, crm_db
 from blaster.models.bounces import CampaignBounces, DomainPause, Mailbox, ProviderCount
+from blaster.models.campaign_db import Campaign
 from blaster.models.crm_db import Mail, SmtpAccount
 from blaster.queue import control, domains, guard, providers, tally
 from tests.mailservers import LOGIN, PASSWORD
@@ -77,7 +78,12 @@ def test_bounces_of_a_campaign_by_class(app, alice):
     assert "No such address" in page and "Suppressed" in page and "5.1.1" in page
     assert "No bounces of this kind" in alice.get(f"/campaigns/{campaign_id}/bounces?class=quota").text
     assert alice.get(f"/campaigns/{campaign_id}/bounces?before={10**30}").status_code == 200
-    assert mail.email in alice.get("/mailboxes").text
+    page = alice.get("/mailboxes").text
+    name = campaigns.get_campaign(alice.user_id, campaign_id).name
+    assert mail.email in page and f'/bounces">{name}</a>' in page
+    with db.session(campaign_db):
+        Campaign.update(user_id=0).execute()
+    assert f'/bounces">Campaign {campaign_id}</a>' in alice.get("/mailboxes").text
 
 
 def test_what_bounced_is_text_whatever_it_says(app, alice):

@@ -19,6 +19,7 @@ class DkimKey(CrmModel):
     checked_at = Instant(**default(0))
     insists = BooleanField(**default(False))  # signs whatever the DNS says: its owner knows better
     created_at = Instant(**default(0))
+    lost_at = Instant(**default(0))  # since when the record that was published is gone or another; 0: it is not
 
     class Meta:
         table_name = "dkim_keys"

@@ -4,7 +4,7 @@ from flask import Blueprint, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from blaster import db, oauth, servers, warmup
+from blaster import db, domain_check, oauth, servers, signing, warmup
 from blaster.mail import presets
 from blaster.mail.presets import Preset
 from blaster.models.crm_db import SmtpAccount, SmtpServer
@@ -59,6 +59,7 @@ def _page(form: AccountForm, server: SmtpServer, account: SmtpAccount | None, pr
         now = db.now(db.crm_db)
         context |= {"plan": warmup.progress(account, now), "steps": list(warmup.steps(account))}
         context["is_held"] = warmup.is_held(account, now)
+        context["lost_keys"] = signing.covering(signing.lost(current_user.id), domain_check.domains_of(account))
         context["needs_consent"] = bool(oauth.without_consent([account])) or _is_refused(account)
     excess = caps_of(preset, form.hourly_limit.data, form.daily_limit.data)
     return htmx.form_page("accounts/edit.html", "accounts/_form.html", form, **context, excess=excess)

@@ -53,11 +53,13 @@ class MailboxForm(Form):
 def index() -> str:
     """Mailboxes, newest bounces, domains that rest, mails to big providers."""
     now, boxes = db.now(db.crm_db), mailboxes.list_mailboxes(current_user.id)
+    newest = bounces.list_bounces(current_user.id, limit=NEWEST)
     return render_template(
         "mailboxes/index.html",
         mailboxes=boxes,
         without_consent=oauth.without_consent(boxes),
-        bounces=bounces.list_bounces(current_user.id, limit=NEWEST),
+        bounces=newest,
+        campaigns=bounces.campaign_names(current_user.id, newest),
         words=WORDS,
         resting=domains.resting(current_user.id),
         busiest=providers.busiest(current_user.id, now),

@@ -4,7 +4,7 @@ from flask import Blueprint, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from blaster import db, domain_check, servers, warmup
+from blaster import db, domain_check, servers, signing, warmup
 from blaster.mail import presets
 from blaster.models.crm_db import SmtpServer
 from blaster.queue import health, usage
@@ -56,8 +56,15 @@ def show(server_id: int) -> str:
         points=charts.line,
         preset=presets.of_server(server.preset, server.host),
         checked=domain_check.of_server(current_user.id, server_id),
+        unsigned=_unsigned(lines),
         warming={line.account.id: warmup.progress(line.account, now) for line in lines},
     )
+
+
+def _unsigned(lines: list[supply.Line]) -> set[int]:
+    """Accounts whose mails were signed with a key of the user's, and are no more."""
+    lost = signing.lost(current_user.id)
+    return {line.account.id for line in lines if signing.covering(lost, domain_check.domains_of(line.account))}
 
 
 @bp.route("/<int:server_id>/edit", methods=["GET", "POST"])

@@ -9,9 +9,11 @@ from blaster.workers.bounce_reader import BounceReader
 from blaster.workers.guarding import Guarding
 from blaster.workers.holds import Holds
 from blaster.workers.importer import Importer
+from blaster.workers.key_watch import KeyWatch
 from blaster.workers.list_walker import ListWalker
 from blaster.workers.nightly import Nightly
 from blaster.workers.tokens import Renewal
+from blaster.workers.webhook_sender import WebhookSender
 
 
 def chores(
@@ -27,6 +29,8 @@ def chores(
         "lists": ListWalker(holds, stop).work,
         "bounces": BounceReader(settings, holds, stop).work,
         "guarding": Guarding(holds, controls).work,
+        "keys": KeyWatch(settings, holds, stop).work,
         "maintenance": Nightly(settings, holds, stop).work,
         "tokens": Renewal(settings, users).work,
+        "webhooks": WebhookSender(settings, holds).work,
     }
