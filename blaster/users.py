@@ -108,33 +108,33 @@ def edit_sender(user_id: int, *, organisation: str, postal_address: str) -> None
     _update(user_id, **values)
 
 
-def edit_email(user_id: int, email: str, *, but: int = 0) -> None:
-    """Sign in with another address from now on; sessions other than `but` end. Raises Invalid, NotFound."""
+def edit_email(user_id: int, email: str) -> None:
+    """Sign in with another address from now on; all sessions of the user end. Raises Invalid, NotFound."""
     key = _key(email)
     user = get(user_id)
     if user.is_trial and key != user.email and key not in trial.allowed(user_id):
         raise Invalid({"email": "While you are on trial, this has to be an address that you have verified."})
     try:
-        _close_and_update(user_id, but, email=key)
+        _close_and_update(user_id, email=key)
     except IntegrityError as error:
         raise Invalid({"email": _TAKEN}) from error
 
 
-def set_password(user_id: int, password: str, *, but: int = 0) -> None:
-    """Change the password and end all sessions of the user other than `but`. Raises Invalid, NotFound."""
+def set_password(user_id: int, password: str) -> None:
+    """Change the password and end all sessions of the user. Raises Invalid, NotFound."""
     user = get(user_id)
-    _close_and_update(user_id, but, password_hash=_hash(password, user.name, user.email))
+    _close_and_update(user_id, password_hash=_hash(password, user.name, user.email))
 
 
 def set_active(user_id: int, active: bool) -> None:
     """Let the user in or keep them out; either way all their sessions end. Raises NotFound."""
-    _close_and_update(user_id, 0, is_active=active)
+    _close_and_update(user_id, is_active=active)
 
 
-def _close_and_update(user_id: int, but: int, **values) -> None:
+def _close_and_update(user_id: int, **values) -> None:
     def work():
         _update(user_id, **values)  # first, as signing in does: nobody gets in between by what was right before
-        sessions.end_all(user_id, but=but)
+        sessions.end_all(user_id)
 
     db.transaction(campaign_db, work)
 

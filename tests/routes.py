@@ -19,11 +19,13 @@ from blaster import (
     signing,
     suppressions,
     users,
+    webhooks,
 )
 from blaster.imports import uploads
 from blaster.lists import work
 from blaster.models.crm_db import Mail
 from blaster.queue import control, staging
+from blaster.webhooks import outbox
 
 PUBLIC, PERSONAL, OWNED, ADMIN, CALL = "public", "personal", "owned", "admin", "call"
 
@@ -190,6 +192,13 @@ ROUTES = {
     "api.list_suppressions": CALL,
     "api.add_suppressions": CALL,
     "api.check_suppression": CALL,
+    "webhooks.index": PERSONAL,
+    "webhooks.show": OWNED,
+    "webhooks.test": OWNED,
+    "webhooks.rotate": OWNED,
+    "webhooks.switch": OWNED,
+    "webhooks.again": OWNED,
+    "webhooks.delete": OWNED,
     "api_tokens.index": PERSONAL,
     "api_tokens.reference": PERSONAL,
     "api_tokens.revoke": OWNED,
@@ -233,6 +242,7 @@ def own(user_id: int, *, started: bool = False) -> dict[str, int]:
         "mailbox_id": mailbox.id,
         "template_id": mail_templates.create_template(user_id, name="Walrus news").id,
         "mail_id": mail.id if mail else 0,
+        **_webhook(user_id),
         "token_id": api_tokens.create_token(user_id, "Walrus counter", ["read"])[0].id,
         "session_id": _session(user_id),
     }
@@ -241,6 +251,12 @@ def own(user_id: int, *, started: bool = False) -> dict[str, int]:
 def _session(user_id: int) -> int:
     sessions.begin(users.get(user_id), "192.0.2.7", "Firefox on Android")
     return max(row.id for row in sessions.list_sessions(user_id))
+
+
+def _webhook(user_id: int) -> dict[str, int]:
+    hook, _ = webhooks.add_webhook(user_id, url="https://walruses.example.invalid/", events=["campaign.finished"])
+    outbox.emit(user_id, "campaign.finished", "1", {"campaign_id": 1})
+    return {"webhook_id": hook.id, "delivery_id": webhooks.list_deliveries(user_id, hook.id)[0].id}
 
 
 def rules(app: Flask, *kinds: str) -> Iterator[tuple[Rule, str]]:

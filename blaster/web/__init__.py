@@ -49,6 +49,7 @@ from blaster.web import (
     tracking,
     trial,
     unsubscribe,
+    webhooks,
 )
 from blaster.web import settings as settings_page
 
@@ -85,7 +86,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     pages += (mail_templates, attachments, test_mail)
     pages += (unsubscribe, tracking, suppressions, complaints)
     pages += (mailboxes, bounces, breakdown, comparison, results)
-    pages += (api, api_tokens)
+    pages += (api, api_tokens, webhooks)
     for module in pages:
         app.register_blueprint(module.bp)
     for without_cookies in (unsubscribe.bp, api.bp):
