@@ -32,6 +32,8 @@ class Settings:
     port: int = 8025
     public_url: str = ""  # where people reach this installation: the links in mails begin with it
     secure_cookies: bool = False
+    trusted_proxies: int = 0  # between browsers and the pages: so many of the addresses in X-Forwarded-For are true
+    admin_second_factor: bool = False  # pages for administrators open with one only
     web_processes: int = 1  # that serve pages on all hosts: the doctor reckons their connections
     workers: int = 2
     migration_batch: int = 10_000  # guide: Migration Batch 10,000
@@ -42,6 +44,7 @@ class Settings:
     campaigns_warning: int = 5  # guide: warning at 5+ concurrent campaigns of one user
     archive_days: int = 30  # guide: Archive completed campaigns older than 30 days; 0: never
     maintenance_hour: int = 2  # of the day (UTC), when workers tidy up; -1: never by themselves
+    audit_days: int = 365  # that the audit log is kept; 0: for ever
     usage_days: int = 90  # that charges to accounts are kept; a day is needed, pages show a week
     lease_seconds: float = 30.0
     smtp_timeout: float = 30.0
@@ -55,6 +58,8 @@ class Settings:
     microsoft_client_id: str = ""
     microsoft_client_secret: str = field(default="", repr=False)
     microsoft_authority: str = "https://login.microsoftonline.com/common"  # a tenant's or a national cloud's own
+    system_smtp: str = field(default="", repr=False)  # where mails of the program itself go out; may hold a password
+    system_sender: str = ""  # their From address
     dns_servers: str = ""  # asked for records of domains; empty: the system's
     # What SMTP servers, mailboxes and webhooks of users may lead to: private networks that the admin allows, and ports.
     private_targets: tuple[Network, ...] = ()
@@ -88,6 +93,7 @@ def load(env: Mapping[str, str] | None = None, *, make_secrets: bool = True) -> 
         public_url=_web_address(env, "public_url"),
         google_client_secret=_given_secret(env, "GOOGLE_CLIENT_SECRET"),
         microsoft_client_secret=_given_secret(env, "MICROSOFT_CLIENT_SECRET"),
+        system_smtp=_given_secret(env, "SYSTEM_SMTP"),
         metrics_token=_given_secret(env, "METRICS_TOKEN"),
         log_format=_choice(env, "log_format", ("text", "json")),
         **{name: _read(env, name) for name in _PLAIN if env.get(_variable(name))},
@@ -96,7 +102,8 @@ def load(env: Mapping[str, str] | None = None, *, make_secrets: bool = True) -> 
 
 
 _PLAIN = (
-    "host port secure_cookies web_processes archive_days maintenance_hour usage_days"
+    "host port secure_cookies trusted_proxies admin_second_factor system_sender web_processes archive_days"
+    " maintenance_hour audit_days usage_days"
     " migration_batch worker_batch status_update_every status_update_seconds loop_delay"
     " campaigns_warning api_calls lease_seconds smtp_timeout connection_mails upload_limit tls_ca_file"
     " google_client_id google_token_url microsoft_client_id microsoft_authority dns_servers trial"
