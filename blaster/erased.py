@@ -9,7 +9,9 @@ from blaster import db, vault
 from blaster.db import crm_db
 from blaster.models.bounces import Bounce
 from blaster.models.consent import LiftedSuppression
-from blaster.models.crm_db import Suppression
+from blaster.models.crm_db import CampaignControl, Mail, Suppression
+from blaster.models.tracking import Hit
+from blaster.models.webhooks import WebhookDelivery
 
 PREFIX = "erased:"
 REASON = "erased"
@@ -56,12 +58,25 @@ def remember(user_id: int, key: str) -> None:
 
 
 def forget(user_id: int, key: str) -> None:
-    """Take the address itself off the suppression list and its past, and out of reports about mail to it.
+    """Take the address itself off the suppression list and its past, out of reports about mail to it, and delete what
+    is known of its opens and clicks.
 
     To be called once no mail to it is left: until then the suppression has work to do.
     """
     with db.session(crm_db):
         for table in (Suppression, LiftedSuppression):
             table.delete().where((table.user_id == user_id) & (table.email_key == key)).execute()
+        told = (WebhookDelivery.user_id == user_id) & (WebhookDelivery.email_key == key)
+        WebhookDelivery.delete().where(told).execute()
         about = (Bounce.user_id == user_id) & (Bounce.email_key == key)
         Bounce.update(email="", email_key=hidden(user_id, key), diagnostic="").where(about).execute()
+        _forget_hits(user_id, hidden(user_id, key))
+
+
+def _forget_hits(user_id: int, hidden_key: str) -> None:
+    """Those of archived campaigns are gone already."""
+    same = CampaignControl.campaign_id == Mail.campaign_id
+    mine = (CampaignControl.user_id == user_id) & (Mail.email_key == hidden_key)
+    mails = Mail.select(Mail.campaign_id, Mail.id).join(CampaignControl, on=same).where(mine).tuples()
+    for campaign_id, mail_id in list(mails):
+        Hit.delete().where((Hit.campaign_id == campaign_id) & (Hit.mail_id == mail_id)).execute()

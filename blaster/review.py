@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from blaster import senders
-from blaster.mail import check, footer, merge
+from blaster.mail import check, footer, merge, tracking
 from blaster.mail.presets import home_of
 
 ADDRESS = "email"  # the merge field that every recipient has
@@ -43,7 +43,7 @@ def look_over(campaign, chosen, first, accounts, open_campaigns: int, warn_at: i
         wrong = _troubles_of(campaign, first)
     problems = [*_missing(campaign, chosen, accounts, everyone), *(Problem(sentence, "edit") for sentence in wrong)]
     advice += _left_out(domain, accounts, everyone)
-    warnings = [*advice, *_warnings(open_campaigns, warn_at)]
+    warnings = [*advice, *_about_tracking(campaign), *_warnings(open_campaigns, warn_at)]
     return Review(campaign, size, problems, warnings)
 
 
@@ -135,6 +135,16 @@ def _troubles_of(campaign, first) -> list[str]:
     except merge.MergeError as error:
         return [str(error)]
     return []
+
+
+def _about_tracking(campaign) -> Iterator[str]:
+    html, counts_clicks = campaign.html or "", campaign.tracks_clicks
+    if (campaign.tracks_opens or counts_clicks) and not html.strip():
+        yield "Opens and clicks are counted in HTML only. This message is plain text, so nothing will be counted."
+    elif counts_clicks and (number := tracking.left_alone(html)):
+        one = "One link has a merge tag in its address and leads" if number == 1 else ""
+        many = one or f"{number} links have merge tags in their addresses and lead"
+        yield f"{many} each recipient elsewhere: clicks on {'it' if one else 'them'} are not counted."
 
 
 def _warnings(open_campaigns: int, warn_at: int) -> Iterator[str]:

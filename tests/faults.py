@@ -1,10 +1,11 @@
 """Trouble for tests to make: full disks, frozen databases, servers that hang."""
 
+import re
 import resource
 import threading
 import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from blaster import db
@@ -42,6 +43,13 @@ def mails_by_status(campaign_id: int = 7) -> dict[str, set[int]]:
     return found
 
 
+def emails(status: str, campaign_id: int = 7) -> set[str]:
+    """Whose mails of a campaign have this status."""
+    with db.session(crm_db):
+        found = Mail.select(Mail.email).where((Mail.campaign_id == campaign_id) & (Mail.status == status))
+        return {email for (email,) in found.tuples()}
+
+
 def limit_files(process, largest: int) -> None:
     """No file that this process writes grows beyond so many octets: its disk is full. -1 makes room again."""
     _, hard = resource.prlimit(process.process.pid, resource.RLIMIT_FSIZE)
@@ -62,6 +70,46 @@ def settled(sink) -> int:
             seen, since = now, time.monotonic()
         time.sleep(0.05)
     return seen
+
+
+class Holding(ScriptedServer):
+    """Takes mails of one client (a server with one connection), and answers final dots only while it does not `hold`.
+
+    `taken`: the recipients of all mails that it has, the one whose reply is held back among them.
+    """
+
+    def __init__(self):
+        self.taken: list[str] = []
+        self._answers = threading.Event()
+        self._answers.set()
+        self.is_waiting = False
+        super().__init__(self._talk)
+
+    def hold(self) -> None:
+        """From the next mail on."""
+        self._answers.clear()
+
+    def release(self) -> None:
+        """Answer again, first to the mail at hand."""
+        self._answers.set()
+
+    def _talk(self, talk: Talk) -> None:
+        talk.greet()
+        talk.line()
+        talk.say(b"235 welcome")
+        with suppress(TimeoutError):  # silent for ten seconds
+            while True:
+                self._take(talk)
+
+    def _take(self, talk: Talk) -> None:
+        envelope = talk.until(b"DATA\r\n").decode()
+        talk.say(b"250 sender", b"250 recipient", b"354 go on")
+        talk.message()
+        self.taken.append(re.search("RCPT TO:<(.*)>", envelope)[1])
+        self.is_waiting = not self._answers.is_set()
+        assert self._answers.wait(120)
+        self.is_waiting = False
+        talk.say(b"250 taken")
 
 
 @contextmanager

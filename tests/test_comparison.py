@@ -75,7 +75,7 @@ def test_the_file_has_the_same(three):
     rows = list(csv.reader(StringIO(three.get("/campaigns/compare.csv?sort=sent").data.decode("utf-8-sig"))))
     assert rows[1] == [
         *("Spring", "2026-07-25 17:20:00", "2026-07-25 19:20:00", "900", "100", "9", "1", "3"),
-        *("7200", "500"),
+        *("7200", "500", "891", "", "", "10.00", "1.00", "0.11", "0.34", "", ""),
     ]
     assert len(rows) == 3
 

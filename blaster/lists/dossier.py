@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from peewee import JOIN
+
 from blaster import addresses, db, erased, recipients
 from blaster.db import campaign_db, crm_db
 from blaster.errors import Invalid
@@ -13,6 +15,8 @@ from blaster.models.campaign_db import Campaign, Recipient, RecipientList
 from blaster.models.consent import LiftedSuppression
 from blaster.models.crm_db import CampaignControl, Mail, Suppression
 from blaster.models.imports import Import
+from blaster.models.tracking import CampaignLink, Hit
+from blaster.models.webhooks import WebhookDelivery
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class Dossier:
     suppressions: list[Suppression] = field(default_factory=list)
     lifted: list[LiftedSuppression] = field(default_factory=list)
     reports: list[Bounce] = field(default_factory=list)
+    hits: list[Hit] = field(default_factory=list)  # opens and clicks, the first comes first; `url` of a click
+    told: list[WebhookDelivery] = field(default_factory=list)  # to webhooks of the user
     is_erased: bool = False
 
     @property
@@ -52,16 +58,18 @@ def of(user_id: int, email: str) -> Dossier:
         email, key = addresses.normalise(email)
     except ValueError as error:
         raise Invalid({"email": str(error)}) from error
-    entries = _entries(user_id, key)
+    entries, mails = _entries(user_id, key), _named(user_id, _mails(user_id, key))
     return Dossier(
         email=entries[0].recipient.email if entries else email,
         key=key,
         entries=entries,
-        mails=_named(user_id, _mails(user_id, key)),
+        mails=mails,
         archived=_named(user_id, _archived(user_id, key)),
         suppressions=_suppressions(user_id, key),
         lifted=_about(LiftedSuppression, user_id, key),
         reports=_about(Bounce, user_id, key),
+        told=_about(WebhookDelivery, user_id, key),
+        hits=[hit for mail in mails for hit in _hits(mail)],
         is_erased=bool(erased.among(user_id, [key])),
     )
 
@@ -119,6 +127,17 @@ def _suppressions(user_id: int, key: str) -> list[Suppression]:
         return list(Suppression.select().where(mine).order_by(Suppression.id))
 
 
+def _hits(mail: Mail) -> list[Hit]:
+    link = CampaignLink
+    same = (link.campaign_id == Hit.campaign_id) & (link.number == Hit.link)
+    query = Hit.select(Hit, link.url).join(link, JOIN.LEFT_OUTER, on=same, attr="target")
+    with db.session(crm_db):
+        found = list(query.where((Hit.campaign_id == mail.campaign_id) & (Hit.mail_id == mail.id)).order_by(Hit.at))
+    for hit in found:
+        hit.campaign, hit.url = mail.campaign, hit.target.url if hit.link else ""
+    return found
+
+
 def _about(table, user_id: int, key: str) -> list:
     with db.session(crm_db):
         return list(table.select().where((table.user_id == user_id) & (table.email_key == key)).order_by(table.id))
@@ -139,6 +158,8 @@ def as_json(known: Dossier, now: int) -> dict:
             {**_suppression(row), "why": row.why, "until": _instant(row.lifted_at)} for row in known.lifted
         ],
         "reports": [_report(row) for row in known.reports],
+        "opens_and_clicks": [_hit(row) for row in known.hits],
+        "told_to_webhooks": [{"event": row.event, "at": _instant(row.created_at)} for row in known.told],
         "erased_before": known.is_erased,
     }
 
@@ -183,6 +204,14 @@ def _suppression(row: Suppression) -> dict:
 def _report(row: Bounce) -> dict:
     named = {"kind": row.kind, "class": row.bounce_class, "status": row.status, "words": row.diagnostic}
     return {**named, "received": _instant(row.created_at)}
+
+
+def _hit(row: Hit) -> dict:
+    what = {
+        "campaign": row.campaign.name if row.campaign else None,
+        "clicked" if row.link else "opened": row.url or True,
+    }
+    return {**what, "first": _instant(row.at), "by": "a machine" if row.is_machine else "a person", "told_by": row.mark}
 
 
 def _instant(ms: int | None) -> str | None:

@@ -13,6 +13,7 @@ from blaster.db import crm_db
 from blaster.models.archive import ArchivedMail, CampaignArchive
 from blaster.models.attachments import CampaignAttachment
 from blaster.models.crm_db import CampaignControl, Mail
+from blaster.queue import hits
 
 CHUNK = 1_000
 ENDED = ("finished", "cancelled")
@@ -59,7 +60,7 @@ def move(campaign: CampaignControl, host: str, file: str, write: Write) -> int:
         if not rows:
             _finish(held.campaign_id)
             return 0
-        _keep([row[0] for row in rows])
+        _keep(held.campaign_id, [row[0] for row in rows])
         octets = write(archive.file, archive.octets, rows)
         changes = {"octets": octets, "mails": archive.mails + len(rows)}
         CampaignArchive.update(**changes).where(_of(held.campaign_id, host)).execute()
@@ -75,10 +76,14 @@ def _of(campaign_id: int, host: str):
 def _archive(held: CampaignControl, host: str, file: str) -> CampaignArchive:
     found = CampaignArchive.get_or_none(_of(held.campaign_id, host))
     made = {"campaign_id": held.campaign_id, "host": host, "user_id": held.user_id, "file": file}
+    if found is None:
+        hits.finish(held.campaign_id)
     return found or CampaignArchive.create(**made, began_at=db.now(crm_db))
 
 
-def _keep(ids: list[int]) -> None:
+def _keep(campaign_id: int, ids: list[int]) -> None:
+    """Opens and clicks are counted for good by now: who it was goes with the mails."""
+    hits.forget(campaign_id, ids)
     chosen = Mail.id.in_(ids)
     ArchivedMail.insert_from(Mail.select(*_MAILS).where(chosen), _KEPT).execute()
     Mail.delete().where(chosen).execute()
