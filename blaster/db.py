@@ -182,7 +182,7 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, peewee.InterfaceError | pymysql.InterfaceError) and error.args[:1] == (0,):
         return True  # a statement on a connection that broke before: (0, '')
     code = number(error)
-    return code in _TRANSIENT if code else "locked" in str(error) or "busy" in str(error)
+    return code in _TRANSIENT if code else any(word in str(error) for word in ("locked", "busy", "unable to open"))
 
 
 def is_outage(error: BaseException) -> bool:

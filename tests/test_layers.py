@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "sessions": {"db", "models", "errors"},
     "sheets": {"addresses", "errors", "mail"},
     "idempotency": {"db", "models", "errors"},
+    "webhooks": {"config", "db", "models", "mail", "vault", "errors"},
     "trial": {"db", "models", "addresses", "errors"},
     "erased": {"db", "models", "vault"},
     "imports": {"db", "models", "sheets", "errors", "erased"},
@@ -44,7 +45,19 @@ MAY_IMPORT = {
     "schema": {"db", "models"},
     "migrations": {"models", "db"},
     "boot": {"config", "db", "vault", "schema", "mail"},
-    "tenant": {"config", "db", "models", "mail", "imports", "erased", "suppressions", "trial", "sessions", "idempotency"}
+    "tenant": {
+        "config",
+        "db",
+        "models",
+        "mail",
+        "imports",
+        "erased",
+        "suppressions",
+        "trial",
+        "sessions",
+        "idempotency",
+    }
+    | {"webhooks"}
     | PURE - {"supervisor"},
     # What is done to whole lists, on top of the module that owns them.
     "lists": {"tenant", "db", "models", "mail", "erased", "addresses", "errors"},
@@ -78,7 +91,7 @@ ONLY_IN = {
     "imaplib": {"mail/mailbox.py", "mail/mailbox_wire.py"},
     "poplib": {"mail/mailbox.py", "mail/mailbox_wire.py"},
     "peewee": {"db", "models", "migrations", "schema", "queue", "imports", "suppressions", "tenant", "lists", "doctor"}
-    | {"maintenance", "backup", "metrics"},
+    | {"webhooks", "maintenance", "backup", "metrics"},
     "prometheus_client": {"metrics"},
     "authlib": {"consent"},
     "dns": {"domains"},

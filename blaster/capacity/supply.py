@@ -33,10 +33,12 @@ class Left:
 def left_by_user(now: int) -> dict[int, Left]:
     """By user, of the accounts that are switched on and need nobody's attention; one that rests counts from when it
     goes on."""
-    taken, rests, nothing = _taken(now), _rests(), [0] * (3 + len(_HOURS))
-    found: dict[int, Left] = defaultdict(Left)
     same = SmtpServer.id == SmtpAccount.smtp_server_id
-    for account in SmtpAccount.select().join(SmtpServer, on=same).where(SmtpAccount.is_active & SmtpServer.is_active):
+    able = SmtpAccount.select().join(SmtpServer, on=same).where(SmtpAccount.is_active & SmtpServer.is_active)
+    accounts = list(able)
+    taken, rests, nothing = _taken([each.id for each in accounts], now), _rests(), [0] * (3 + len(_HOURS))
+    found: dict[int, Left] = defaultdict(Left)
+    for account in accounts:
         rest = max(rests.get((account.smtp_server_id, of), 0) for of in (0, account.id))
         found[account.user_id] += _left(account, taken.get(account.id, nothing), rest, now)
     return dict(found)
@@ -60,15 +62,19 @@ def _left(account: SmtpAccount, taken: list[int], rest: int, now: int) -> Left:
     )
 
 
-def _taken(now: int) -> dict[int, list[int]]:
-    """By account what counts in the hour now and an hour from now; in the day an hour from now, and at _HOURS."""
+def _taken(ids: list[int], now: int) -> dict[int, list[int]]:
+    """By account what counts in the hour now and an hour from now; in the day an hour from now, and at _HOURS.
+
+    The accounts are named so that the key is used: the ledger has months of each.
+    """
 
     def since(start: int):
         return fn.SUM(Case(None, [(SmtpUsage.bucket + BUCKET > start, SmtpUsage.taken)], 0))
 
     starts = (now - HOUR, now, now + HOUR - DAY, *(now - DAY + hours * HOUR for hours in _HOURS))
     query = SmtpUsage.select(SmtpUsage.smtp_account_id, *map(since, starts))
-    rows = query.where(SmtpUsage.bucket > now - DAY - BUCKET).group_by(SmtpUsage.smtp_account_id).tuples()
+    lately = SmtpUsage.smtp_account_id.in_(ids) & (SmtpUsage.bucket > now - DAY - BUCKET)
+    rows = query.where(lately).group_by(SmtpUsage.smtp_account_id).tuples()
     return {account_id: [int(number or 0) for number in row] for account_id, *row in rows}
 
 

@@ -1,5 +1,6 @@
 """Signing in and out. Every route but the public ones asks for it."""
 
+import time
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -7,17 +8,19 @@ from flask import Blueprint, Flask, Response, current_app, render_template, requ
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 
-from blaster import login_attempts, sessions, users
+from blaster import login_attempts, second_factors, sessions, users
 from blaster.errors import NotFound
 from blaster.models.campaign_db import User
 from blaster.web import agents, htmx, kept
-from blaster.web.forms import LoginForm, refuse
+from blaster.web.forms import CodeForm, LoginForm, refuse
 
 bp = Blueprint("auth", __name__)
 
 _PUBLIC = {"static", "health.alive", "health.ready", "health.figures"}
 _PUBLIC |= {"auth.login", "unsubscribe.show", "unsubscribe.change", "trial.show", "trial.confirm"}
 _PUBLIC |= {"tracking.opened", "tracking.clicked"}
+_HALF = "half"  # in the session of whoever has shown the password and not the second factor
+_CODE_SECONDS = 600  # between the two
 _STRANGERS_LIMIT = 64 * 1024  # bytes of a request; the token check reads all of it
 
 
@@ -27,7 +30,7 @@ class Person(UserMixin):
     def __init__(self, seen: sessions.Seen, cookie: str):
         self.id, self.email, self.name = seen.id, seen.email, seen.name or seen.email
         self.is_admin, self.time_zone = seen.role == "admin", seen.time_zone
-        self.is_trial = bool(seen.is_trial)
+        self.is_trial, self.has_second_factor = bool(seen.is_trial), bool(seen.factor_since)
         self.seen = seen
         self._cookie = cookie
 
@@ -57,7 +60,7 @@ def _load(cookie: str) -> Person | None:
 def _stop_strangers() -> ResponseReturnValue | None:
     if request.blueprint == "api" or current_user.is_authenticated:  # the API asks for a token itself
         return None
-    is_kept = request.endpoint == "auth.login" and kept.FIELD in request.args
+    is_kept = request.endpoint in ("auth.login", "auth.code") and kept.FIELD in request.args
     request.max_content_length = kept.LIMIT if is_kept else _STRANGERS_LIMIT
     if request.endpoint is None or request.endpoint in _PUBLIC:
         return None
@@ -102,9 +105,55 @@ def login() -> ResponseReturnValue:
     if user is None:
         refuse(form, "", "That e-mail address and password do not match.")
         return _page(form, 422)
+    if second_factors.is_on(user.id):
+        return _ask_for_code(user)  # the attempt goes on counting: whoever has the password must not guess codes with it
     login_attempts.succeed(attempt)
     begin(user)
     return _signed_in()
+
+
+def _ask_for_code(user: User) -> ResponseReturnValue:
+    """The password was right. What was typed before goes on to the next page as well."""
+    session.clear()
+    session[_HALF] = [user.id, sessions.key(user.password_hash), time.time()]
+    url = url_for("auth.code", **request.args)
+    if kept.FIELD in request.form:
+        return _code_page(CodeForm(formdata=None), 200, url=url)
+    return htmx.redirect(url)
+
+
+@bp.route("/login/code", methods=["GET", "POST"])
+def code() -> ResponseReturnValue:
+    """The second step, for whoever has a second factor."""
+    user = _half()
+    if user is None:
+        return htmx.redirect(url_for("auth.login", **request.args))
+    form = CodeForm()
+    if not form.validate_on_submit():
+        return _code_page(form, 422 if form.is_submitted() else 200)
+    try:
+        attempt = login_attempts.begin(user.email, request.remote_addr or "")
+    except login_attempts.TooMany as error:
+        refuse(form, "", str(error))
+        return *_code_page(form, 429), {"Retry-After": str(error.seconds)}
+    if not second_factors.is_right(user.id, form.code.data):
+        refuse(form, "code", "This is not the code of this half minute, or it was used already.")
+        return _code_page(form, 422)
+    login_attempts.succeed(attempt)
+    begin(user)
+    return _signed_in()
+
+
+def _half() -> User | None:
+    """Who has entered the password a moment ago, if it still is theirs."""
+    user_id, known, since = session.get(_HALF) or (0, "", 0)
+    user = users.find(user_id) if time.time() - since < _CODE_SECONDS else None
+    return user if user and user.is_active and sessions.key(user.password_hash) == known else None
+
+
+def _code_page(form: CodeForm, status: int, **more) -> ResponseReturnValue:
+    view = {"url": request.full_path.rstrip("?"), "kept": request.form.get(kept.FIELD, "")} | more
+    return render_template("auth/code.html", form=form, **view), status
 
 
 def begin(user: User) -> None:
@@ -121,12 +170,12 @@ def _page(form: LoginForm, status: int, **more) -> ResponseReturnValue:
 
 
 def _signed_in() -> ResponseReturnValue:
-    if fields := kept.load(_wanted()):
-        return render_template("auth/kept.html", url=_wanted(), fields=fields)
-    return htmx.redirect(_wanted())
+    if fields := kept.load(wanted()):
+        return render_template("auth/kept.html", url=wanted(), fields=fields)
+    return htmx.redirect(wanted())
 
 
-def _wanted() -> str:
+def wanted() -> str:
     """Where the visitor was going, if that is a path of ours: `//host` and `/\\host` lead elsewhere."""
     wanted = request.args.get("next", "")
     parts = urlsplit(wanted)
