@@ -14,10 +14,9 @@ from blaster.db import crm_db
 from blaster.errors import NotFound
 from blaster.models.bounces import Mailbox
 from blaster.models.crm_db import SmtpAccount
-from blaster.models.providers import MailboxToken, OauthToken
+from blaster.models.providers import MailboxToken, OauthToken, Token
 
 Holder = SmtpAccount | Mailbox  # what the owner's consent is for
-Token = OauthToken | MailboxToken
 
 MARGIN = 10 * 60_000  # renewed so long before it expires …
 BUSY = 60_000  # … by the process that marked it; after a failure it is tried again then
