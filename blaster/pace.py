@@ -20,6 +20,8 @@ _SEEN = (
 
 def seen(user_id: int, token: str, campaign_id: int) -> dict | None:
     """All columns of the campaign's status in one read, for whoever's session has this token; None for others."""
+    if db.is_sqlite(campaign_db):
+        campaign_db.connect(reuse_if_open=True)  # and kept by this thread: to open it takes 0.8 ms, the read 0.04
     with db.session(campaign_db):
         row = db.execute(campaign_db, _SEEN, campaign_id, user_id, sessions.key(token)).fetchone()
     return dict(zip(_FIELDS, row, strict=True)) if row else None

@@ -1,14 +1,18 @@
 """Polls without news, the chart of mails a minute, what failed and why."""
 
+import re
+
 import pytest
+from flask import g
 
 from blaster import db, pace, progress, servers, users
 from blaster.db import campaign_db, crm_db
 from blaster.models.campaign_db import CampaignStatus
 from blaster.models.crm_db import SmtpUsage
 from blaster.models.minutes import CampaignMinute
-from blaster.queue import quota, usage
+from blaster.queue import quota, tally, usage
 from blaster.web import charts, polls
+from blaster.web import progress as web_progress
 from tests.test_web_campaigns import add_account
 from tests.test_web_progress import settle, started
 
@@ -18,13 +22,18 @@ MINUTE = pace.MINUTE
 def poll(person, campaign_id: int, version: str | None = None):
     with db.session(campaign_db):
         row = CampaignStatus.get_by_id(campaign_id)
-    version = polls.version(row.__data__) if version is None else version
+    version = polls.version(row.__data__, waits=False) if version is None else version
     return person.get(f"/campaigns/{campaign_id}/progress?status={row.status}&v={version}", htmx=True)
+
+
+def shown(answer) -> str:
+    """The version that the fragment or page asks with next time."""
+    return re.search(r'/progress\?status=\w+&amp;v=([\w.]+)"', answer.text)[1]
 
 
 @pytest.fixture
 def still(monkeypatch):
-    monkeypatch.setattr(polls, "_CLOCK", 10**12)  # no half minute ends in between
+    monkeypatch.setattr(polls, "_TICK", 10**12)  # no minute ends in between
 
 
 def test_a_poll_without_news_reads_once_and_leaves_server_2_alone(alice, still, monkeypatch):
@@ -38,8 +47,118 @@ def test_a_poll_without_news_reads_once_and_leaves_server_2_alone(alice, still, 
 
     monkeypatch.setattr(campaign_db.obj, "execute_sql", noted)
     monkeypatch.setattr(crm_db.obj, "connect", None)
-    assert poll(alice, campaign_id).status_code == 204
+    answer = poll(alice, campaign_id)
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (204, "no-store")
     assert len([sql for sql in asked if "campaign_master" in sql or "users" in sql]) == 1
+
+
+def test_new_counters_cost_one_read_too_and_nothing_else_is_drawn(alice, still, monkeypatch):
+    add_account(alice)
+    campaign_id = started(alice)
+    version = shown(alice.get(f"/campaigns/{campaign_id}"))
+    settle(campaign_id, "sent", text="250 ok")
+    monkeypatch.setattr(crm_db.obj, "connect", None)
+    answer = poll(alice, campaign_id, version)
+    assert answer.text.startswith('<div id="counters"')
+    assert re.search('is-sent"><dt>Sent</dt><dd>1<', answer.text)
+    assert "HX-Retarget" not in answer.headers
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert poll(alice, campaign_id, shown(answer)).status_code == 204
+
+
+def test_every_counter_that_is_published_is_news(alice, still):
+    """So what a page shows is older than the queue by the time between two copies and that between two polls."""
+    add_account(alice)
+    campaign_id = started(alice)
+    seen = [shown(alice.get(f"/campaigns/{campaign_id}"))]
+    for moved in ({"pending": -1, "active": 1}, {"active": -1, "sent": 1}):
+        with db.session(crm_db):
+            tally.add(campaign_id, 1, moved)
+        progress.publish()
+        answer = poll(alice, campaign_id, seen[-1])
+        assert answer.status_code == 200
+        seen.append(shown(answer))
+    assert len(set(seen)) == 3
+
+
+def test_counters_are_less_than_three_seconds_old(settings):
+    fastest = {polls.REFRESH[state] for state in ("staging", "running", "cancelling")}
+    assert fastest == {2}
+    assert settings.status_update_seconds + 2 < 3
+
+
+def test_what_is_around_the_counters_comes_with_its_first_change(alice, still):
+    add_account(alice)
+    campaign_id = started(alice)
+    version = shown(alice.get(f"/campaigns/{campaign_id}"))
+    settle(campaign_id, "failed")
+    answer = poll(alice, campaign_id, version)
+    assert (answer.headers["HX-Retarget"], answer.headers["HX-Reswap"]) == ("#progress", "outerHTML")
+    assert answer.text.startswith('<div id="progress"')
+    assert "Last errors" in answer.text
+    assert poll(alice, campaign_id, shown(answer)).status_code == 204
+
+
+STATUS = {f"{name}_emails": 0 for name in polls.COUNTS} | {
+    "campaign_id": 0,
+    "status": "running",
+    "note": "",
+    "start_at": None,
+    "start_zone": "",
+    "started_at": 1,
+    "finished_at": None,
+    "total_emails": 9,
+    "pending_emails": 9,
+    "emails_per_minute": 0,
+}
+
+
+@pytest.mark.parametrize(
+    ("waits", "changes", "seconds", "due"),
+    [
+        (False, {"active_emails": 1}, 59, False),
+        (False, {"active_emails": 1}, 60, True),
+        (False, {"pending_emails": 0, "sent_emails": 9}, 0, False),
+        (False, {}, 9, False),  # nothing on its way: it may be waiting …
+        (False, {}, 10, True),  # … so that is found out
+        (True, {}, 59, False),
+        (True, {}, 60, True),
+        (True, {"active_emails": 1}, 0, True),  # it goes on
+        (False, {"active_emails": 1, "status": "paused"}, 0, True),
+        (False, {"active_emails": 1, "note": "The server refuses the message."}, 0, True),
+        (False, {"active_emails": 1, "unknown_emails": 2}, 0, True),
+        (False, {"active_emails": 1, "failed_emails": 1}, 0, True),
+    ],
+)
+def test_when_all_of_a_page_is_drawn_again(waits, changes, seconds, due):
+    drawn = polls.version(STATUS, waits=waits, now=0)
+    assert (polls.newest(drawn, STATUS | changes, now=seconds) == "") == due
+
+
+@pytest.mark.parametrize("shown", ["", "old", "1.2.3", "00000000.00000000.-1", "0" * 9000])
+def test_a_version_that_no_page_has_leads_to_all_of_it(shown):
+    assert polls.newest(shown, STATUS, now=0) == ""
+
+
+def test_those_who_look_at_the_same_get_one_drawing(alice, signed_in, still, monkeypatch):
+    add_account(alice)
+    campaign_id, drawn = started(alice), []
+    draw = web_progress._view
+    monkeypatch.setattr(web_progress, "_view", lambda campaign: drawn.append(1) or draw(campaign))
+    answers = [poll(alice, campaign_id, "old") for _ in range(3)]
+    assert len(drawn) == len({answer.text for answer in answers}) == 1
+    assert poll(signed_in("Bob"), campaign_id, "old").status_code == 404  # though it is at hand
+    settle(campaign_id, "sent", text="250 ok")
+    assert poll(alice, campaign_id, "old").text != answers[0].text
+
+
+def test_a_drawing_with_a_form_is_for_one_session(app):
+    keys = []
+    for token in ("first", "second"):
+        with app.test_request_context():
+            g.csrf_token = token
+            keys.append(polls.drawing(("key",), lambda t=token: t))
+    assert keys == ["first", "second"]
 
 
 def test_news_and_strangers_go_the_usual_way(alice, signed_in, still):
@@ -47,10 +166,6 @@ def test_news_and_strangers_go_the_usual_way(alice, signed_in, still):
     campaign_id = started(alice)
     assert poll(alice, campaign_id, "old").status_code == 200
     assert poll(signed_in("Bob"), campaign_id).status_code == 404
-    with db.session(campaign_db):
-        version = polls.version(CampaignStatus.get_by_id(campaign_id).__data__)
-    settle(campaign_id, "sent", text="250 ok")
-    assert poll(alice, campaign_id, version).status_code == 200
 
 
 def test_a_poll_of_someone_who_is_signed_out_elsewhere_is_refused(alice, still):

@@ -112,7 +112,7 @@ def test_the_progress_refreshes_itself_as_fast_as_its_state_asks(alice):
     assert fragment.lstrip().startswith('<div id="progress"')
     assert 'hx-trigger="every 2s"' in fragment
     use_up(account)
-    assert 'hx-trigger="every 10s"' in alice.get(url, htmx=True).text
+    assert 'hx-trigger="every 10s"' in alice.get(f"/campaigns/{campaign_id}").text
     settle(campaign_id, "sent")
     settle(campaign_id, "sent")
     fragment = alice.get(url, htmx=True).text

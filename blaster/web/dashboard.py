@@ -8,12 +8,11 @@ from flask_login import current_user
 
 from blaster import campaigns, recipients, servers
 from blaster.web import htmx, supply
+from blaster.web.polls import REFRESH
 
 bp = Blueprint("dashboard", __name__)
 
 SHOWN = 8
-# Seconds between two looks; a state that is not here has ended or not begun.
-REFRESH = {"scheduled": 10, "staging": 2, "running": 2, "cancelling": 2, "waiting": 10, "paused": 10}
 
 
 @bp.get("/")

@@ -28,6 +28,11 @@ def not_modified() -> Response:
     return Response(status=204)
 
 
+def instead(selector: str, fragment: str) -> Response:
+    """A poll of a small part finds that all around it has changed: the fragment takes that one's place."""
+    return make_response(fragment, {"HX-Retarget": selector, "HX-Reswap": "outerHTML"})
+
+
 def refused(fragment: str) -> Response:
     """A form's request failed; the message goes on top of the page, as 422: htmx shows no other class of error."""
     return make_response(fragment, 422, {"HX-Retarget": "#flash", "HX-Reswap": "outerHTML show:window:top"})

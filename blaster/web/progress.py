@@ -1,6 +1,7 @@
 """A started campaign: what it is doing and why it waits; pause, resume, cancel."""
 
 import time
+from collections.abc import Callable
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -10,14 +11,12 @@ from blaster import campaigns, pace, progress, senders
 from blaster.models.campaign_db import CampaignStatus
 from blaster.queue import control, domains, guard
 from blaster.web import charts, htmx, outlook, polls, supply, waiting
+from blaster.web.polls import REFRESH
 
 bp = Blueprint("progress", __name__, url_prefix="/campaigns")
 
-# Seconds between two looks; a state that is not here has ended.
-REFRESH = {"scheduled": 10, "staging": 2, "running": 2, "cancelling": 2, "waiting": 10, "paused": 10}
-CHART_REFRESH = 30  # seconds
+CHART_REFRESH = 60  # seconds: each bar is a minute or more
 FORETOLD = ("scheduled", "staging", "running", "waiting")
-COUNTS = ("sent", "failed", "unknown", "suppressed", "cancelled", "active", "pending")
 ACCOUNTS = 20  # shown; more would hide the errors below them
 
 
@@ -32,15 +31,18 @@ def show(campaign_id: int) -> ResponseReturnValue:
 
 @bp.get("/<int:campaign_id>/progress")
 def fragment(campaign_id: int) -> ResponseReturnValue:
-    """The part that refreshes itself, where `polls` found news. `?status=`: what the page around it was made for."""
+    """What refreshes itself, where `polls` found more than new counters. `?status=`: what the page was made for."""
     campaign = campaigns.get_campaign(current_user.id, campaign_id)
-    status = campaign.status.status
-    if status == "draft" or not htmx.is_htmx():
+    status = campaign.status
+    if status.status == "draft" or not htmx.is_htmx():
         return redirect(url_for(".show", campaign_id=campaign_id), 303)
-    if request.args.get("status", status) != status:
+    if request.args.get("status", status.status) != status.status:
         # The buttons around the fragment change with the status.
         return Response(status=204, headers={"HX-Refresh": "true"})
-    return render_template("campaigns/_progress.html", **_view(campaign))
+    key = "progress", polls.version(status.__data__, waits=False)
+    return htmx.instead(
+        "#progress", _drawing(campaign, key, lambda: render_template("campaigns/_progress.html", **_view(campaign)))
+    )
 
 
 @bp.get("/<int:campaign_id>/rate")
@@ -49,7 +51,16 @@ def rate(campaign_id: int) -> ResponseReturnValue:
     campaign = campaigns.get_campaign(current_user.id, campaign_id)
     if not htmx.is_htmx():
         return redirect(url_for(".show", campaign_id=campaign_id), 303)
-    return render_template("campaigns/_rate.html", campaign=campaign, chart=_chart(campaign), **_tempo(campaign))
+    key = "rate", campaign.status.status, time.time() // (CHART_REFRESH / 2)
+    return _drawing(
+        campaign,
+        key,
+        lambda: render_template("campaigns/_rate.html", campaign=campaign, chart=_chart(campaign), **_tempo(campaign)),
+    )
+
+
+def _drawing(campaign, key: tuple, draw: Callable[[], str]) -> str:
+    return polls.drawing((current_user.id, campaign.campaign_id, current_user.time_zone, *key), draw)
 
 
 def _tempo(campaign) -> dict:
@@ -81,13 +92,13 @@ def _view(campaign) -> dict:
         "held": held,
         "resting": domains.resting(current_user.id) if state in REFRESH else [],
         "reasons": reasons,
-        "counts": [(name, getattr(status, f"{name}_emails")) for name in COUNTS],
         "lines": lines[:ACCOUNTS] if state in REFRESH and state != "scheduled" else [],
         "errors": _errors(status),
-        "seconds": REFRESH.get(state),
         "plan": outlook.live(campaign, lines) if state in FORETOLD else None,
     }
-    return view | {"campaign": campaign, "status": status, "version": polls.version(status.__data__)}
+    shown = polls.version(status.__data__, waits=state == "waiting")
+    view |= polls.counters(status.__data__, shown, url_for) | {"seconds": REFRESH.get(state)}
+    return view | {"campaign": campaign, "status": status}
 
 
 def _state(campaign, lines: list[supply.Line]) -> tuple[str, list[waiting.Reason]]:

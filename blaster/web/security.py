@@ -14,6 +14,21 @@ _POLICY = (
 )
 # Someone's mail: nothing loads but what it carries itself, no script runs, and it is nobody's origin.
 _MAIL_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+# What every answer carries.
+HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cache-Control": "no-store",
+}
+_OWN = {  # where an answer has others, they stay
+    "Content-Security-Policy",
+    "X-Frame-Options",
+    "Referrer-Policy",
+}
 _YEAR = 365 * 24 * 3600
 _CHANGES_NOTHING = {"GET", "HEAD", "OPTIONS"}
 
@@ -64,13 +79,12 @@ def mail_page(html: str) -> Response:
 
 def _add_headers(response: Response) -> Response:
     headers = response.headers
-    styles = f"; style-src 'self' 'nonce-{g.style_nonce}'" if "style_nonce" in g else ""
-    headers.setdefault("Content-Security-Policy", _POLICY + styles)
-    headers.setdefault("X-Frame-Options", "DENY")
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers.setdefault("Referrer-Policy", "same-origin")
-    headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
-    if request.endpoint != "static":
-        headers["Cache-Control"] = "no-store"
+    if "style_nonce" in g:
+        headers.setdefault("Content-Security-Policy", f"{_POLICY}; style-src 'self' 'nonce-{g.style_nonce}'")
+    is_static = request.endpoint == "static"
+    for name, value in HEADERS.items():
+        if name in _OWN:
+            headers.setdefault(name, value)
+        elif not (name == "Cache-Control" and is_static):
+            headers[name] = value
     return response
