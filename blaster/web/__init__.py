@@ -36,10 +36,12 @@ from blaster.web import (
     polls,
     preview,
     progress,
+    proof,
     recipients,
     results,
     review,
     schedule,
+    second_factor,
     security,
     servers,
     sign_in,
@@ -53,7 +55,8 @@ from blaster.web import (
 )
 from blaster.web import settings as settings_page
 
-_WITHOUT_DATABASE = {"static", "healthz", "tracking.opened", "tracking.clicked"}
+_WITHOUT_DATABASE = {"static", "tracking.opened", "tracking.clicked"}
+_WITHOUT_DATABASE |= {"health.alive", "health.ready", "health.figures"}
 _WITHOUT_SERVER_1 = {"unsubscribe"}  # blueprints
 
 
@@ -77,12 +80,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     security.refuse_other_sites(app)  # before sign-in, which keeps what a form carries
     auth.require_sign_in(app)  # before the token check, which reads the whole form
     security.protect(app, settings)
+    proof.register(app)
     formatting.register(app)
     errors.register(app)
     pages = (auth, dashboard, campaigns, review, preview, progress, decisions)
     pages += (ledger, list_settings, people)
     pages += (recipients, imports, servers, accounts, consent, domains, signing, trial, admin)
-    pages += (schedule, planner, settings_page, sign_in)
+    pages += (schedule, planner, settings_page, sign_in, second_factor, proof)
     pages += (mail_templates, attachments, test_mail)
     pages += (unsubscribe, tracking, suppressions, complaints)
     pages += (mailboxes, bounces, breakdown, comparison, results)
