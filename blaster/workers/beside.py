@@ -13,7 +13,6 @@ from blaster.workers.key_watch import KeyWatch
 from blaster.workers.list_walker import ListWalker
 from blaster.workers.nightly import Nightly
 from blaster.workers.tokens import Renewal
-from blaster.workers.webhook_sender import WebhookSender
 
 
 def chores(
@@ -32,5 +31,4 @@ def chores(
         "keys": KeyWatch(settings, holds, stop).work,
         "maintenance": Nightly(settings, holds, stop).work,
         "tokens": Renewal(settings, users).work,
-        "webhooks": WebhookSender(settings, holds).work,
     }
