@@ -49,10 +49,15 @@ def _hash(password: str, *own: str) -> str:
     return passwords.hashed(password)
 
 
+def find(user_id: int) -> User | None:
+    """The user of this id, if there is one."""
+    with db.session(campaign_db):
+        return User.get_or_none(User.id == user_id)
+
+
 def get(user_id: int) -> User:
     """Raises NotFound."""
-    with db.session(campaign_db):
-        user = User.get_or_none(User.id == user_id)
+    user = find(user_id)
     if user is None:
         raise NotFound("No such user.")
     return user

@@ -94,6 +94,8 @@ ONLY_IN = {
     | {"webhooks", "maintenance", "backup", "metrics"},
     "prometheus_client": {"metrics"},
     "authlib": {"consent"},
+    "pyotp": {"second_factors.py"},
+    "segno": {"web"},
     "dns": {"domains"},
     "requests": {"consent"},
     "pymysql": {"db", "backup/mysql.py"},

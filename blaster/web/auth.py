@@ -106,7 +106,9 @@ def login() -> ResponseReturnValue:
         refuse(form, "", "That e-mail address and password do not match.")
         return _page(form, 422)
     if second_factors.is_on(user.id):
-        return _ask_for_code(user)  # the attempt goes on counting: whoever has the password must not guess codes with it
+        return _ask_for_code(
+            user
+        )  # the attempt goes on counting: whoever has the password must not guess codes with it
     login_attempts.succeed(attempt)
     begin(user)
     return _signed_in()

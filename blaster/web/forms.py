@@ -83,3 +83,7 @@ def whole_number(text: str, name: str, highest: int, errors: dict[str, str]) -> 
 class LoginForm(Form):
     email = EmailField("E-mail address", [InputRequired("Enter your e-mail address.")])
     password = PasswordField("Password", [InputRequired("Enter your password.")])
+
+
+class CodeForm(Form):
+    code = StringField("Code", [InputRequired("Enter the code.")])

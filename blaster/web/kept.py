@@ -16,7 +16,7 @@ FIELD = "kept"  # of the page that asks to sign in: the fields as JSON
 
 _UNSEEN = {"csrf_token", AGAIN}  # and passwords, which no page shows
 # They answer a POST without `forms.accepted`.
-_WITHOUT = {"auth.login", "domains.check", "trial.trials"}
+_WITHOUT = {"auth.login", "auth.code", "domains.check", "trial.trials"}
 
 
 def is_form(endpoint: str | None, methods: Iterable[str]) -> bool:
@@ -37,7 +37,12 @@ def typed() -> list[tuple[str, str]]:
         fields = request.form.items(multi=True)
     except RequestEntityTooLarge:
         return []
-    return [(name, text) for name, text in fields if name not in _UNSEEN and "password" not in name]
+    return [(name, text) for name, text in fields if may_show(name)]
+
+
+def may_show(name: str) -> bool:
+    """A field that may be written into a page."""
+    return name not in _UNSEEN and "password" not in name
 
 
 def _is_ours() -> bool:
