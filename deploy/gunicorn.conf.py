@@ -4,9 +4,9 @@ WEB_CONCURRENCY in the environment is the number of processes. Under systemd the
 elsewhere it is BLASTER_HOST and BLASTER_PORT. SIGHUP: new processes take over, the old ones finish their requests.
 """
 
-from blaster import config
+from blaster.config import load as _load  # gunicorn has a setting `config`
 
-_settings = config.load()
+_settings = _load()
 bind = f"{_settings.host}:{_settings.port}"
 worker_class = "gthread"
 threads = 8

@@ -106,6 +106,7 @@ class ScriptedServer:
                 if self._stopping:
                     return
                 connection.settimeout(10)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self.talks.append(Talk(connection))
                 try:
                     self._script(self.talks[-1])
