@@ -1,6 +1,6 @@
 """What every process does first: bind the databases, load the keys, learn where it may connect to."""
 
-from blaster import db, vault
+from blaster import db, replica, vault
 from blaster.config import Settings
 from blaster.mail import targets
 
@@ -9,5 +9,6 @@ def boot(settings: Settings, *, connections: int = 24, retry_seconds: float = 5.
     """Connect both databases and unlock the vault. `retry_seconds` as in `db.connect`."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     db.connect(settings, connections=connections, retry_seconds=retry_seconds)
+    replica.connect(settings)
     vault.unlock(settings.vault_keys)
     targets.use(settings)

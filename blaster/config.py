@@ -28,6 +28,7 @@ class Settings:
     crm_url: str = field(repr=False)
     secret_key: str = field(repr=False)
     vault_keys: tuple[str, ...] = field(repr=False)
+    campaign_replica_url: str = field(default="", repr=False)  # of Server 1: large reads of screens go there
     host: str = "127.0.0.1"
     port: int = 8025
     public_url: str = ""  # where people reach this installation: the links in mails begin with it
@@ -103,7 +104,7 @@ def load(env: Mapping[str, str] | None = None, *, make_secrets: bool = True) -> 
 
 _PLAIN = (
     "host port secure_cookies trusted_proxies admin_second_factor system_sender web_processes archive_days"
-    " maintenance_hour audit_days usage_days"
+    " campaign_replica_url maintenance_hour audit_days usage_days"
     " migration_batch worker_batch status_update_every status_update_seconds loop_delay"
     " campaigns_warning api_calls lease_seconds smtp_timeout connection_mails upload_limit tls_ca_file"
     " google_client_id google_token_url microsoft_client_id microsoft_authority dns_servers trial"

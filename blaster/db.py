@@ -21,9 +21,9 @@ from pymysql.constants import CLIENT, SERVER_STATUS
 from blaster import literals
 
 log = logging.getLogger(__name__)
-campaign_db = peewee.DatabaseProxy()
-crm_db = peewee.DatabaseProxy()
+campaign_db, crm_db = peewee.DatabaseProxy(), peewee.DatabaseProxy()
 
+_LOCKS = {"share": "LOCK IN SHARE MODE", "lock": "FOR UPDATE", "skip": "FOR UPDATE SKIP LOCKED"}
 _ISOLATION = "/*M!100000 tx_isolation *//*!80000 transaction_isolation */"  # MariaDB's name and MySQL's
 _IDLE_SECONDS = 6, 30  # the server ends a connection after a lease, within these: no lock outlives its process by more
 _TRUSTED_SECONDS = 5.0  # a connection that answered so recently is taken to be there still
@@ -73,12 +73,13 @@ def connect(settings, *, connections: int = 24, retry_seconds: float = 5.0) -> N
     _retry_seconds = retry_seconds
     _clock_speed, _clock_origin = settings.clock_speed, settings.clock_origin
     idle = sorted((int(settings.lease_seconds), *_IDLE_SECONDS))[1]
-    campaign_db.initialize(_open(settings.campaign_url, connections, idle, synchronous="NORMAL"))
+    campaign_db.initialize(open_database(settings.campaign_url, connections, idle))
     # A committed intent must survive a power loss, or people get a second mail: FULL on Server 2.
-    crm_db.initialize(_open(settings.crm_url, connections, idle, synchronous="FULL"))
+    crm_db.initialize(open_database(settings.crm_url, connections, idle, synchronous="FULL"))
 
 
-def _open(url: str, connections: int, idle: int, synchronous: str) -> peewee.Database:
+def open_database(url: str, connections: int, idle: int, synchronous: str = "NORMAL") -> peewee.Database:
+    """What is at the URL, not connected yet. The server ends connections that are `idle` for so many seconds."""
     parts = urlparse(url)
     if parts.scheme == "sqlite":
         path = unquote(parts.path)[1:] if parts.path[2:3] == ":" else unquote(parts.path)
@@ -93,7 +94,6 @@ def _open(url: str, connections: int, idle: int, synchronous: str) -> peewee.Dat
         charset="utf8mb4",
         client_flag=CLIENT.FOUND_ROWS,  # "rows changed" would call an UPDATE to the same value a failure
         # SKIP LOCKED under REPEATABLE READ locks gaps: 318 deadlocks for 20,000 rows, against none.
-        # A host that goes down in mid-transaction leaves its connection open, and its locks held, for eight hours.
         init_command=f"SET SESSION {_ISOLATION}='READ-COMMITTED', wait_timeout={idle}",
         connect_timeout=10,
         read_timeout=60,
@@ -223,11 +223,11 @@ def locked(query, *, skip: bool = False):
 
 def execute(database, query: str, *values):
     """A statement of our own, for those few that every mail needs: peewee takes 7 us a value. `%s` marks values on both
-    engines. At its end `{skip}` locks as `locked` does, and `{share}` lets nobody change the rows until the
+    engines. At its end `{lock}` and `{skip}` lock as `locked` does, and `{share}` lets nobody change the rows until the
     transaction ends: a plain read would let a pause overtake an intent."""
     if is_sqlite(database):
-        return database.execute_sql(query.format(share="", skip="").replace("%s", "?"), values)
-    return database.execute_sql(query.format(share="LOCK IN SHARE MODE", skip="FOR UPDATE SKIP LOCKED"), values)
+        return database.execute_sql(query.format(share="", lock="", skip="").replace("%s", "?"), values)
+    return database.execute_sql(query.format(**_LOCKS), values)
 
 
 def neighbour(model, database) -> str | None:

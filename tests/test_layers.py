@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "vault": {"errors"},
     "addresses": {"errors"},
     "literals": set(),
+    "logs": set(),
     "passwords": set(),
     "sessions": {"db", "models", "errors"},
     "sheets": {"addresses", "errors", "mail"},
@@ -44,7 +45,8 @@ MAY_IMPORT = {
     "models": {"db"},
     "schema": {"db", "models"},
     "migrations": {"models", "db"},
-    "boot": {"config", "db", "vault", "schema", "mail"},
+    "replica": {"config", "db"},
+    "boot": {"config", "db", "replica", "vault", "schema", "mail"},
     "tenant": {
         "config",
         "db",
@@ -57,12 +59,12 @@ MAY_IMPORT = {
         "sessions",
         "idempotency",
     }
-    | {"webhooks"}
+    | {"webhooks", "replica"}
     | PURE - {"supervisor"},
     # What is done to whole lists, on top of the module that owns them.
-    "lists": {"tenant", "db", "models", "mail", "erased", "addresses", "errors"},
+    "lists": {"tenant", "db", "replica", "models", "mail", "erased", "addresses", "errors"},
     # It looks at everything and owns nothing.
-    "doctor": {"config", "db", "models", "migrations", "schema", "vault", "queue", "zones", "tenant"},
+    "doctor": {"config", "db", "replica", "models", "migrations", "schema", "vault", "queue", "zones", "tenant"},
     "maintenance": {"config", "db", "models", "queue", "erased", "tenant"},
     "metrics": {"db", "models", "mail", "queue", "tenant"},
     "backup": {"config", "db", "models", "schema", "vault", "queue", "tenant"},
@@ -91,7 +93,7 @@ ONLY_IN = {
     "imaplib": {"mail/mailbox.py", "mail/mailbox_wire.py"},
     "poplib": {"mail/mailbox.py", "mail/mailbox_wire.py"},
     "peewee": {"db", "models", "migrations", "schema", "queue", "imports", "suppressions", "tenant", "lists", "doctor"}
-    | {"webhooks", "maintenance", "backup", "metrics"},
+    | {"webhooks", "maintenance", "backup", "metrics", "replica"},
     "prometheus_client": {"metrics"},
     "authlib": {"consent"},
     "pyotp": {"second_factors.py"},

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from blaster import db, schema
-from blaster.doctor import NAMES, Finding, Patient, fault
+from blaster import db, replica, schema
+from blaster.doctor import NAMES, Finding, Patient, fault, warning
 
 _CURES = {
     1045: "Name and password in {variable} are refused: correct them, or GRANT ALL ON the database to that user.",
@@ -70,4 +70,17 @@ def are_two(patient: Patient) -> Iterator[Finding]:
         )
 
 
-CHECKS = (are_there, are_two, are_up_to_date)
+def replica_is_used(_patient: Patient) -> Iterator[Finding]:
+    """The replica of Server 1, where there is one, answers and keeps up."""
+    if trouble := replica.ask():
+        yield warning(
+            "replica",
+            "replica",
+            f"The replica of Server 1 is not used: {trouble}.",
+            "Searches and exports of lists run on Server 1 beside everything else.",
+            "Start replication again (SHOW REPLICA STATUS tells why it ended); the user in its URL needs SELECT and"
+            " REPLICA MONITOR (MariaDB) or REPLICATION CLIENT (MySQL).",
+        )
+
+
+CHECKS = (are_there, are_two, are_up_to_date, replica_is_used)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from peewee import fn
 
-from blaster import addresses, db, erased, recipients
+from blaster import addresses, db, erased, recipients, replica
 from blaster.db import campaign_db
 from blaster.errors import Invalid, NotFound
 from blaster.models.campaign_db import Recipient, RecipientList
@@ -31,8 +31,7 @@ def search(user_id: int, text: str, after: str = "", limit: int = 50) -> list[Fo
         mine &= Recipient.email_key.contains(text)
     columns = (Recipient.email_key, fn.MIN(Recipient.email), fn.COUNT(Recipient.id), fn.MAX(Recipient.id))
     query = Recipient.select(*columns).where(mine).group_by(Recipient.email_key).order_by(Recipient.email_key)
-    with db.session(campaign_db):
-        return [Found(*row) for row in query.limit(limit).tuples()]
+    return replica.read(lambda database: [Found(*row) for row in query.limit(limit).tuples().execute(database)])
 
 
 def get(user_id: int, recipient_id: int) -> Recipient:

@@ -78,13 +78,17 @@ class MariaDB:
         self.process.kill() if kill else self.process.terminate()
         self.process.wait(60)
 
+    def is_running(self) -> bool:
+        return self.process.poll() is None
+
     def thaw(self):
         """Go on after a SIGSTOP."""
         self.process.send_signal(signal.SIGCONT)
 
     def remove(self):
-        self.thaw()
-        self.stop()
+        if self.is_running():
+            self.thaw()
+            self.stop()
         shutil.rmtree(self.home, ignore_errors=True)
 
 
