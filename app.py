@@ -1,22 +1,23 @@
 """The web application, for `flask run` and `gunicorn app:app`; `python app.py` serves it itself (waitress)."""
 
-import logging
 import signal
 import sys
 
 from waitress.server import create_server
 
-from blaster import config, schema
+from blaster import config, logs, schema
 from blaster.web import create_app
 
 
 def main() -> None:
     """Bring the tables up to date, then serve until SIGTERM or Ctrl-C."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = config.load()
+    logs.begin(settings.log_format)
     application = create_app(settings)
     schema.migrate()
-    server = create_server(application, host=settings.host, port=settings.port, threads=8, ident="Blaster")
+    # Browsers keep several connections open each; the default of 100 would keep the next visitor waiting.
+    plenty = {"connection_limit": 500, "asyncore_use_poll": True}
+    server = create_server(application, host=settings.host, port=settings.port, threads=8, ident="Blaster", **plenty)
     for name in ("SIGTERM", "SIGBREAK"):  # SIGBREAK is how Windows asks
         if number := getattr(signal, name, None):
             signal.signal(number, lambda *_: sys.exit(0))
@@ -26,4 +27,5 @@ def main() -> None:
 if __name__ == "__main__":
     main()
 else:
+    logs.begin(config.load().log_format)
     app = create_app()

@@ -1,5 +1,6 @@
 """Campaigns of a user: drafts are written, reviewed, started; from then on this side mirrors Server 2."""
 
+import logging
 from dataclasses import replace
 
 from peewee import IntegrityError, Value
@@ -13,6 +14,8 @@ from blaster.models.attachments import Attachment
 from blaster.models.campaign_db import Campaign, CampaignStatus, Recipient, RecipientList, User
 from blaster.models.crm_db import CampaignControl
 from blaster.review import Problem, Review, about_sender, look_over
+
+log = logging.getLogger(__name__)
 
 SENDER = ("sender_name", "sender_email", "reply_to")
 TRACKING = ("tracks_opens", "tracks_clicks")
@@ -213,7 +216,9 @@ def start(user_id: int, campaign_id: int, *, due_at: int | None = None) -> Campa
         CampaignStatus.update(**values).where(CampaignStatus.campaign_id == campaign_id).execute()
         return draft
 
-    return db.transaction(campaign_db, work)
+    campaign = db.transaction(campaign_db, work)
+    log.info("campaign %s of user %s: started", campaign_id, user_id)
+    return campaign
 
 
 def _last_recipient(list_id: int | None, started_at: int) -> int:

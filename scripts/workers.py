@@ -24,10 +24,11 @@ def main():
     _venv.enter()
     if options.data_dir:
         os.environ["BLASTER_DATA_DIR"] = options.data_dir
-    from blaster import boot, config, schema
+    from blaster import boot, config, logs, schema
     from blaster.workers.launcher import launch
 
     settings = config.load()
+    logs.begin(settings.log_format)
     boot.boot(settings)
     if options.check:
         sys.exit(check(options.name or socket.gethostname()))

@@ -4,6 +4,7 @@ A decision ends the claim of its row: a worker that learns the truth later is to
 claims.py: control, rows, usage, tally.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from blaster.db import crm_db
 from blaster.errors import Conflict, NotFound
 from blaster.models.crm_db import CampaignControl, Mail, SmtpUsage
 from blaster.queue import archive, control, tally
+
+log = logging.getLogger(__name__)
 
 SLICE = 1_000
 _AGAIN = {"status": "pending", "attempts": 0, "bucket": None}
@@ -110,6 +113,7 @@ def _decide(user_id: int, campaign_id: int, of: str, values: dict, chosen) -> in
             claims = {mail.id: mail.claim_id for mail in rows}
             done += db.transaction(crm_db, lambda c=claims: _decide_slice(campaign_id, of, values, c))
             after = rows[-1].due_at, rows[-1].id
+    log.info("campaign %s of user %s: %s mails were %s and are %s", campaign_id, user_id, done, of, values["status"])
     return done
 
 

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 
-from blaster import config
+from blaster import config, logs
 from blaster.boot import boot
 from blaster.workers.orchestrator import Orchestrator
 
@@ -16,10 +16,11 @@ RETRY_SECONDS = 60.0
 
 
 def main(name: str = "") -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = config.load()
+    logs.begin(settings.log_format)
     boot(settings, retry_seconds=RETRY_SECONDS)
     worker = Orchestrator(settings, name=name)
+    logs.carry(worker=worker.owner)
     for number in (signal.SIGTERM, signal.SIGINT, getattr(signal, "SIGBREAK", signal.SIGTERM)):
         signal.signal(number, lambda *_: worker.stop.set())
     threading.Thread(target=_stop_without_parent, args=(worker.stop,), daemon=True).start()
