@@ -1,11 +1,13 @@
 """What Prometheus gets: figures that agree with a known state, for those alone who may read them."""
 
+import json
 import re
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from blaster import db, metrics
+from blaster import boot, config, db, metrics
 from blaster.db import campaign_db, crm_db
 from blaster.models.archive import Upkeep
 from blaster.models.bounces import CampaignBounces
@@ -16,6 +18,7 @@ from blaster.queue import leases, quota, tally
 from blaster.web import create_app
 from tests.queue_data import ALICE, BOB, claim, running_campaign, server_with_account
 
+DEPLOY = Path(__file__).parent.parent / "deploy"
 MINUTE = 60_000
 TOKEN = "a token for the tests"
 
@@ -165,8 +168,6 @@ def test_a_database_that_is_away_leaves_its_figures_out(databases, away, tmp_pat
 
 def of(settings_env, **changes):
     """A client of an application with these settings."""
-    from blaster import config
-
     env = {**settings_env, **{f"BLASTER_{name.upper()}": value for name, value in changes.items()}}
     return create_app(config.load(env)).test_client()
 
@@ -218,12 +219,11 @@ class TestReady:
         assert (answer.status_code, answer.text) == (503, "Server 2 does not answer.\n")
         assert client.get("/healthz").status_code == 200
 
-    def test_not_while_a_server_is_away(self, databases, engine):
-        if engine == "sqlite":
-            pytest.skip("a file cannot refuse a connection")
+    @pytest.mark.parametrize("engine", ["mysql"])
+    def test_not_while_a_server_is_away(self, databases):
         url = databases["BLASTER_CRM_URL"]
-        away = re.sub(r":\d+/", ":1/", url)
-        answer = of(databases, crm_url=away).get("/readyz")
+        answer = of(databases, crm_url=re.sub(r":\d+/", ":1/", url)).get("/readyz")
+        boot.boot(config.load(databases))
         assert (answer.status_code, answer.text) == (503, "Server 2 does not answer.\n")
 
     @pytest.mark.parametrize("engine", ["sqlite"])
@@ -233,3 +233,37 @@ class TestReady:
         answer = of(databases).get("/readyz")
         assert answer.status_code == 503
         assert answer.text == "Server 1 lacks 1 migrations, the first is 0008_providers.\n"
+
+
+@pytest.mark.parametrize("engine", ["mysql"])
+class TestWhatReadsThem:
+    """Dashboard and alerts name only metrics, labels and values that are exported."""
+
+    USE = re.compile(r'(blaster_\w+)(?:\{(\w+)=~?\\?"([^"\\]*)\\?"\})?')
+
+    @pytest.mark.parametrize("file", ["grafana/blaster.json", "prometheus/alerts.yml"])
+    def test_it_is_exported(self, databases, file):
+        families = list(text_string_to_metric_families(metrics.text().decode()))
+        exported = {sample.name for family in families for sample in family.samples}
+        values = {(s.name, *item) for family in families for s in family.samples for item in s.labels.items()}
+        used = set(self.USE.findall((DEPLOY / file).read_text()))
+        assert len({name for name, _, _ in used}) > 10
+        assert {name for name, _, _ in used} <= exported
+        named = {(name, label, value) for name, label, some in used if label for value in some.split("|")}
+        assert named and named <= values
+
+    def test_all_of_them_are_shown_somewhere(self, databases):
+        said = "".join((DEPLOY / file).read_text() for file in ("grafana/blaster.json", "prometheus/alerts.yml"))
+        names = {s.name for f in text_string_to_metric_families(metrics.text().decode()) for s in f.samples}
+        assert {name for name in names if not re.search(rf"{name}\b", said)} == set()
+
+    def test_the_dashboard_has_a_place_for_each_panel(self, databases):
+        panels = json.loads((DEPLOY / "grafana" / "blaster.json").read_text())["panels"]
+        squares = [
+            (x, y)
+            for at in (panel["gridPos"] for panel in panels)
+            for x in range(at["x"], at["x"] + at["w"])
+            for y in range(at["y"], at["y"] + at["h"])
+        ]
+        assert len(set(squares)) == len(squares) and max(x for x, _ in squares) < 24
+        assert all(target["expr"] for panel in panels for target in panel["targets"])
