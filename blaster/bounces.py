@@ -19,6 +19,7 @@ from blaster.models.archive import ArchivedMail
 from blaster.models.bounces import Bounce, CampaignBounces
 from blaster.models.campaign_db import Campaign
 from blaster.models.crm_db import CampaignControl, Mail
+from blaster.webhooks import outbox
 
 DAY = 86_400_000
 DISABLED_WITHIN = 30 * DAY  # two bounces of a disabled mailbox within this time: it is gone
@@ -121,6 +122,8 @@ def _store(bounce: Bounce, digest: str, mailbox_id: int | None) -> Bounce | None
         if _is_known(bounce, digest):
             raise _Known
         bounce.save(force_insert=True)
+        if bounce.mail_id:
+            _tell(bounce)
         return bounce
 
     try:
@@ -142,6 +145,14 @@ def _count(bounce: Bounce) -> None:
     column = getattr(CampaignBounces, bounce.bounce_class)
     columns = (CampaignBounces.campaign_id, CampaignBounces.user_id, column)
     db.upsert(CampaignBounces, columns, [(bounce.campaign_id, bounce.user_id, 1)], add=[column])
+
+
+def _tell(bounce: Bounce) -> None:
+    event = "recipient.complained" if bounce.kind == "complaint" else "recipient.bounced"
+    data = {"campaign_id": bounce.campaign_id, "mail_id": bounce.mail_id, "email": bounce.email}
+    data |= {"class": bounce.bounce_class, "status": bounce.status, "diagnostic": bounce.diagnostic}
+    data["suppressed"] = bounce.action == "suppressed"
+    outbox.emit(bounce.user_id, event, bounce.digest, data, email_key=bounce.email_key)
 
 
 def _suppress(bounce: Bounce) -> None:

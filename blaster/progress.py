@@ -1,5 +1,6 @@
 """Counters and run states from Server 2 to the screens on Server 1; always absolute values, as of one snapshot."""
 
+import logging
 from collections.abc import Iterable
 from math import exp
 
@@ -11,6 +12,9 @@ from blaster.errors import NotFound
 from blaster.models.campaign_db import CampaignStatus
 from blaster.models.crm_db import CampaignControl, CampaignTally, Mail
 from blaster.models.minutes import CampaignMinute
+from blaster.webhooks import outbox
+
+log = logging.getLogger(__name__)
 
 STATES = ("pending", "active", "sent", "failed", "unknown", "suppressed", "cancelled")
 ENDED = ("finished", "cancelled")
@@ -51,14 +55,26 @@ def finish(now: int | None = None, last_word: int = 0) -> int:
 
     def work():
         mine = CampaignControl.campaign_id.in_(ids) & (CampaignControl.run_state == "running")
-        held = db.locked(CampaignControl.select(CampaignControl.campaign_id).where(mine)).tuples()
+        columns = (CampaignControl.campaign_id, CampaignControl.user_id)
+        held = dict(db.locked(CampaignControl.select(*columns).where(mine)).tuples())
         # Counted again under the lock: mails may have been put back to pending meanwhile.
-        done = {campaign_id for (campaign_id,) in held} & set(_without_open_mails())
+        done = set(held) & set(_without_open_mails())
         values = {"run_state": "finished", "changed_at": now or db.now(crm_db)}
         CampaignControl.update(**values).where(CampaignControl.campaign_id.in_(done)).execute()
-        return len(done)
+        for campaign_id in done:
+            _tell(held[campaign_id], campaign_id, values["changed_at"])
+        return done
 
-    return db.transaction(crm_db, work) if ids else 0
+    finished = db.transaction(crm_db, work) if ids else ()
+    for campaign_id in sorted(finished):
+        log.info("campaign %s: finished", campaign_id)
+    return len(finished)
+
+
+def _tell(user_id: int, campaign_id: int, finished_at: int) -> None:
+    """It may finish several times, when its owner lets failures be tried again."""
+    data = {"campaign_id": campaign_id, **_counts([campaign_id])[campaign_id]}
+    outbox.emit(user_id, "campaign.finished", f"{campaign_id} {finished_at}", data)
 
 
 def _without_open_mails() -> list[int]:

@@ -9,6 +9,7 @@ from blaster.mail.unsubscribe import Ticket
 from blaster.models.archive import ArchivedMail
 from blaster.models.consent import LiftedSuppression
 from blaster.models.crm_db import CampaignContent, Mail, Suppression
+from blaster.webhooks import outbox
 
 THIS_LIST, EVERYTHING = "list", "all"
 DAY = 24 * 60 * 60_000
@@ -48,6 +49,16 @@ def end(ticket: Ticket, what: str = EVERYTHING) -> None:
     where = {"list_id": list_id, "campaign_id": ticket.campaign_id}
     if not any(each.list_id == suppressions.ALL_LISTS for each in _entries(mail, content.list_id)):
         suppressions.record(ticket.user_id, mail.email, mail.email_key, suppressions.UNSUBSCRIBE, **where)
+    _tell(ticket, mail, content.list_id)
+
+
+def _tell(ticket: Ticket, mail: Mail | ArchivedMail, list_id: int) -> None:
+    """Each entry once, however often the link is followed; also what an end in between has left untold."""
+    for each in _entries(mail, list_id):
+        if each.user_id == ticket.user_id and each.reason == suppressions.UNSUBSCRIBE:
+            data = {"campaign_id": ticket.campaign_id, "mail_id": ticket.row_id, "email": mail.email}
+            data["list_id"] = each.list_id or None
+            outbox.emit(ticket.user_id, "recipient.unsubscribed", str(each.id), data, email_key=mail.email_key)
 
 
 def resume(ticket: Ticket) -> None:

@@ -182,6 +182,11 @@ PREPARE step FROM @ddl;
 EXECUTE step;
 DEALLOCATE PREPARE step;
 
+CREATE TABLE IF NOT EXISTS `campaign_cursor` (
+  `campaign_id` BIGINT NOT NULL PRIMARY KEY,
+  `last_id` BIGINT NOT NULL DEFAULT 0
+);
+
 CREATE TABLE IF NOT EXISTS `campaign_guard` (
   `campaign_id` BIGINT NOT NULL PRIMARY KEY,
   `user_id` BIGINT NOT NULL,
@@ -214,6 +219,39 @@ CREATE TABLE IF NOT EXISTS `campaign_tally` (
   `cancelled` INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (`campaign_id`, `slot`)
 );
+
+CREATE TABLE IF NOT EXISTS `claimed_ranges` (
+  `id` BIGINT NOT NULL PRIMARY KEY,
+  `campaign_id` BIGINT NOT NULL,
+  `smtp_account_id` BIGINT NOT NULL,
+  `lease_token` BIGINT NOT NULL,
+  `first_id` BIGINT NOT NULL,
+  `last_id` BIGINT NOT NULL,
+  `bucket` BIGINT NOT NULL,
+  `held` INTEGER NOT NULL DEFAULT 0
+);
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'claimed_ranges')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'claimed_ranges' AND index_name = 'claimed_ranges_campaign_id'),
+  'CREATE INDEX `claimed_ranges_campaign_id` ON `claimed_ranges` (`campaign_id`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'claimed_ranges')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'claimed_ranges' AND index_name = 'claimed_ranges_lease_token'),
+  'CREATE INDEX `claimed_ranges_lease_token` ON `claimed_ranges` (`lease_token`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
 
 CREATE TABLE IF NOT EXISTS `dkim_keys` (
   `id` BIGINT AUTO_INCREMENT NOT NULL PRIMARY KEY,

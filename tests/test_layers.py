@@ -21,6 +21,9 @@ MAY_IMPORT = {
     "logs": set(),
     "passwords": set(),
     "sessions": {"db", "models", "errors"},
+    "allowance": {"db", "models"},
+    "suspension": {"tenant", "queue", "errors"},
+    "password_links": {"db", "models", "errors", "addresses"},
     "sheets": {"addresses", "errors", "mail"},
     "idempotency": {"db", "models", "errors"},
     "webhooks": {"config", "db", "models", "mail", "vault", "errors"},
@@ -56,7 +59,9 @@ MAY_IMPORT = {
         "erased",
         "suppressions",
         "trial",
+        "allowance",
         "sessions",
+        "password_links",
         "idempotency",
     }
     | {"webhooks", "replica"}
@@ -65,7 +70,7 @@ MAY_IMPORT = {
     "lists": {"tenant", "db", "replica", "models", "mail", "erased", "addresses", "errors"},
     # It looks at everything and owns nothing.
     "doctor": {"config", "db", "replica", "models", "migrations", "schema", "vault", "queue", "zones", "tenant"},
-    "maintenance": {"config", "db", "models", "queue", "erased", "tenant"},
+    "maintenance": {"config", "db", "models", "queue", "erased", "sessions", "tenant"},
     "metrics": {"db", "models", "mail", "queue", "tenant"},
     "backup": {"config", "db", "models", "schema", "vault", "queue", "tenant"},
     "queue": {"config", "db", "models", "errors", "addresses", "warmup", "windows", "trial"},
@@ -93,7 +98,7 @@ ONLY_IN = {
     "imaplib": {"mail/mailbox.py", "mail/mailbox_wire.py"},
     "poplib": {"mail/mailbox.py", "mail/mailbox_wire.py"},
     "peewee": {"db", "models", "migrations", "schema", "queue", "imports", "suppressions", "tenant", "lists", "doctor"}
-    | {"webhooks", "maintenance", "backup", "metrics", "replica"},
+    | {"allowance", "webhooks", "maintenance", "backup", "metrics", "replica"},
     "prometheus_client": {"metrics"},
     "authlib": {"consent"},
     "pyotp": {"second_factors.py"},

@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterator
 from blaster import db
 from blaster.db import campaign_db, crm_db
 from blaster.models.api import IdempotencyKey
+from blaster.models.audit import AuditEntry
 from blaster.models.bounces import Bounce, ProviderCount
 from blaster.models.crm_db import SmtpAccount, SmtpUsage
 from blaster.models.list_work import ListWork
+from blaster.models.sign_in import PasswordLink, Session
 from blaster.models.webhooks import WebhookDelivery
+from blaster.sessions import IDLE
 
 CHUNK = 1_000
 DAY = 86_400_000
@@ -29,6 +32,9 @@ def prune(turn) -> Iterator[str]:
         "finished changes of lists": turn.chunks(_rows(campaign_db, ListWork, ListWork.finished_at < turn.now - WORK)),
         "deliveries to webhooks": turn.chunks(_rows(crm_db, WebhookDelivery, _told(turn.now))),
         "keys of creations": _delete(campaign_db, IdempotencyKey, IdempotencyKey.created_at < turn.now - KEYS),
+        "entries of the audit log": turn.chunks(_audit(turn)),
+        "sessions that nobody uses": _delete(campaign_db, Session, Session.seen_at < turn.now - IDLE),
+        "links for passwords": _delete(campaign_db, PasswordLink, PasswordLink.ends_at < turn.now - WORK),
         "counts by provider": _delete(crm_db, ProviderCount, ProviderCount.day < turn.now // DAY - COUNTS),
     }
     yield from (f"Deleted {number} old {what}." for what, number in done.items() if number)
@@ -36,6 +42,12 @@ def prune(turn) -> Iterator[str]:
 
 def _told(now: int):
     return (WebhookDelivery.state != "pending") & (WebhookDelivery.created_at < now - TOLD)
+
+
+def _audit(turn) -> Callable[[], int]:
+    """The only ones who ever delete any."""
+    days = turn.settings.audit_days
+    return _rows(campaign_db, AuditEntry, AuditEntry.at < turn.now - days * DAY) if days else lambda: 0
 
 
 def _accounts() -> list[int]:

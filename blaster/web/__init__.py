@@ -9,10 +9,12 @@ from blaster import boot, config, db
 from blaster.config import Settings
 from blaster.web import (
     accounts,
+    activity,
     admin,
     api,
     api_tokens,
     attachments,
+    audited,
     auth,
     bounces,
     breakdown,
@@ -31,6 +33,7 @@ from blaster.web import (
     list_settings,
     mail_templates,
     mailboxes,
+    password_links,
     people,
     planner,
     polls,
@@ -38,6 +41,7 @@ from blaster.web import (
     progress,
     proof,
     recipients,
+    request_log,
     results,
     review,
     schedule,
@@ -51,6 +55,7 @@ from blaster.web import (
     tracking,
     trial,
     unsubscribe,
+    users,
     webhooks,
 )
 from blaster.web import settings as settings_page
@@ -74,19 +79,22 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.url_map.converters["int"] = RowId
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    request_log.register(app)
     polls.register(app)  # before a connection is taken
     app.before_request(_hold_connections)
     app.teardown_request(_give_connections_back)
     security.refuse_other_sites(app)  # before sign-in, which keeps what a form carries
     auth.require_sign_in(app)  # before the token check, which reads the whole form
+    app.before_request(request_log.know)
     security.protect(app, settings)
+    audited.register(app)
     proof.register(app)
     formatting.register(app)
     errors.register(app)
     pages = (auth, dashboard, campaigns, review, preview, progress, decisions)
     pages += (ledger, list_settings, people)
     pages += (recipients, imports, servers, accounts, consent, domains, signing, trial, admin)
-    pages += (schedule, planner, settings_page, sign_in, second_factor, proof)
+    pages += (schedule, planner, settings_page, sign_in, second_factor, proof, activity, password_links, users)
     pages += (mail_templates, attachments, test_mail)
     pages += (unsubscribe, tracking, suppressions, complaints)
     pages += (mailboxes, bounces, breakdown, comparison, results)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from blaster.config import Settings
 from blaster.models.crm_db import CampaignControl
 from blaster.workers.bounce_reader import BounceReader
+from blaster.workers.forgotten import Forgotten
 from blaster.workers.guarding import Guarding
 from blaster.workers.holds import Holds
 from blaster.workers.importer import Importer
@@ -13,6 +14,7 @@ from blaster.workers.key_watch import KeyWatch
 from blaster.workers.list_walker import ListWalker
 from blaster.workers.nightly import Nightly
 from blaster.workers.tokens import Renewal
+from blaster.workers.webhook_sender import WebhookSender
 
 
 def chores(
@@ -27,8 +29,10 @@ def chores(
         "importing": Importer(holds, stop).work,
         "lists": ListWalker(holds, stop).work,
         "bounces": BounceReader(settings, holds, stop).work,
+        "forgotten": Forgotten(settings).work,
         "guarding": Guarding(holds, controls).work,
         "keys": KeyWatch(settings, holds, stop).work,
         "maintenance": Nightly(settings, holds, stop).work,
         "tokens": Renewal(settings, users).work,
+        "webhooks": WebhookSender(settings, holds).work,
     }

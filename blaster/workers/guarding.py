@@ -8,6 +8,7 @@ from blaster.db import crm_db
 from blaster.models.bounces import CampaignGuard
 from blaster.models.crm_db import CampaignControl, Mail
 from blaster.queue import control, domains, guard, lately, providers, warming
+from blaster.webhooks import outbox
 from blaster.workers.holds import Holds
 
 LOOK_SECONDS = 1.0
@@ -16,7 +17,7 @@ WARMING_SECONDS = 20.0
 POSTPONE_SECONDS = 60.0
 LEASE_SECONDS = 5.0
 ENDED_FOR = 600_000  # ms that a campaign is followed after its end
-_COLUMNS = (Mail.email, Mail.email_key, Mail.reply_class, Mail.smtp_text)
+_COLUMNS = (Mail.id, Mail.email, Mail.email_key, Mail.reply_class, Mail.smtp_text)
 
 
 class Guarding:
@@ -72,11 +73,16 @@ class Guarding:
                 self._postponed.add(key)
 
 
-def _act_on(campaign: CampaignControl, email: str, key: str, reply_class: str | None, said: str | None) -> None:
+def _act_on(
+    campaign: CampaignControl, mail_id: int, email: str, key: str, reply_class: str | None, said: str | None
+) -> None:
     if key.startswith(erased.PREFIX):
         return
     if reply_class == "hard":
         suppressions.record(campaign.user_id, email, key, suppressions.HARD, campaign_id=campaign.campaign_id)
+        data = {"campaign_id": campaign.campaign_id, "mail_id": mail_id, "email": email, "class": "hard"}
+        data |= {"status": "", "diagnostic": said or "", "suppressed": True}
+        outbox.emit(campaign.user_id, "recipient.bounced", f"refused {mail_id}", data, email_key=key)
     elif reply_class == "block":
         domains.refused(campaign.user_id, domains.of(key), said or "")
 
