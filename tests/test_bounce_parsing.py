@@ -65,6 +65,43 @@ def test_a_bounce_names_its_recipients_and_says_why(name, expected):
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        "收件人：zoe@example.net",
+        "您发给zoe@example.net的邮件被退回",
+        "宛先「zoe@example.net」へのメール",
+        "Failed to deliver to 'zoe@example.net'",
+        "failed: rcpt=zoe@example.net (no such user)",
+        "<zoe@example.net>: unknown user; write to help@example.net",
+    ],
+)
+def test_an_address_is_found_among_what_stands_close_to_it(words):
+    raw = f"From: MAILER-DAEMON@mx.example\nTo: news@shop.example\nSubject: failure\n\n{words}\n"
+    assert [each.address for each in parse(raw.encode()).recipients] == [ZOE]
+
+
+@pytest.mark.parametrize(
+    "address", ["zoë@example.net", "佐藤@例え.jp", "o'brien@example.net", "a=b@mail.münchen.example"]
+)
+def test_an_unusual_address_stays_whole(address):
+    raw = f"From: MAILER-DAEMON@mx.example\nTo: news@shop.example\nSubject: failure\n\n<{address}>: unknown user\n"
+    assert [each.address for each in parse(raw.encode()).recipients] == [address]
+
+
+def test_a_report_of_a_complaint_may_be_plain_text():
+    part = "--b\nContent-Type: {}\n\n{}\n"
+    fields = "Feedback-Type: {}\nUser-Agent: isp/1\nOriginal-Rcpt-To: <zoe@example.net>\n"
+    head = "From: fbl@isp.example\nSubject: report\nContent-Type: multipart/report; boundary=b\n\n"
+    for kind, expected in (("abuse", "complaint"), ("auth-failure", "auth-report"), ("not-spam", "none")):
+        raw = (
+            head + part.format("text/plain", "See below.") + part.format("text/plain", fields.format(kind)) + "--b--\n"
+        )
+        found = parse(raw.encode())
+        assert found.kind == expected
+        assert [each.address for each in found.recipients] == ([ZOE] if kind == "abuse" else [])
+
+
+@pytest.mark.parametrize(
     ("name", "kind"),
     [
         ("dsn_delayed", "delayed"),

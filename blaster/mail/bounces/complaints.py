@@ -9,13 +9,17 @@ from blaster.mail.bounces.report import Recipient, Report
 
 NO_COMPLAINT = {"not-spam": "none", "auth-failure": "auth-report", "dmarc": "auth-report"}
 
+_REPORT = re.compile(
+    r"^Feedback-Type:[ \t]*\w[\w-]*[ \t]*\n(?:[\w-]+:.*\n|[ \t]+\S.*\n)*", re.IGNORECASE | re.MULTILINE
+)
 _JMRP = re.compile(r"^X-HmXmrOriginalRecipient:[ \t]*(\S+@\S+)", re.IGNORECASE | re.MULTILINE)
 _ADDRESS = re.compile(r"[^\s<>\"(),;:]+@[^\s<>\"(),;:]+")
 
 
 def read(letter: Letter) -> Report | None:
-    if letter.feedback:
-        return _feedback(letter)
+    # Some send their report as plain text.
+    if report := letter.feedback or _REPORT.findall(letter.notice):
+        return _feedback(letter, report)
     if words.COMPLAINT.search(letter.notice[:2000]):
         return _complaint("text", _to(letter))
     found = _JMRP.search(letter.returned)
@@ -24,8 +28,8 @@ def read(letter: Letter) -> Report | None:
     return None
 
 
-def _feedback(letter: Letter) -> Report:
-    fields = parse_head("\n".join(letter.feedback))
+def _feedback(letter: Letter, report: list[str]) -> Report:
+    fields = parse_head("\n".join(report))
     kind = str(fields.get("Feedback-Type", "abuse")).strip().lower()
     if kind in NO_COMPLAINT:
         return Report(NO_COMPLAINT[kind], "arf")

@@ -4,6 +4,7 @@ Two questions: is it one, and which of the addresses in it are those that were n
 """
 
 import re
+from collections.abc import Iterator
 from email.utils import getaddresses
 
 from blaster.mail.bounces import verdict, words
@@ -14,6 +15,13 @@ from blaster.mail.bounces.report import Recipient, Report
 _ADDRESS = re.compile(
     r"(?:\"[^\"\n@]{1,64}\"|[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\x80-\U0010ffff-]{1,64})@[A-Za-z0-9\x80-\U0010ffff][\w.-]*\w"
 )
+# What stands right before an address or behind it: a quote, a name of a field, words of scripts without blanks.
+_GLUED = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef"
+_PUNCTUATION = "\u2000-\u206f\u3000-\u303f\uff00-\uff20"
+_NOT_LOCAL = re.compile(
+    rf"^(.*[{_PUNCTUATION}]|.*[{_GLUED}](?=[!-~]+$)|(rcpt|to|recipient|user|address|addr|e?mail)=|['`]+)", re.I
+)
+_DOMAIN = re.compile(rf"([a-z0-9-]+\.)+[a-z]{{2,}}(?=[{_GLUED}])", re.I)
 _NOBODY = re.compile(
     r"^(postmaster|mailer-?daemon|mail-?daemon|abuse|hostmaster|nobody|no-?reply|help|support)\b", re.I
 )
@@ -22,7 +30,7 @@ _FIRST = re.compile(r"^[^A-Za-z\"@]*$")
 
 def read(letter: Letter) -> Report | None:
     """None if it does not look like a bounce."""
-    failed = _unique(_ADDRESS.findall(letter.header("X-Failed-Recipients")))
+    failed = _unique([address for address, _ in _in_line(letter.header("X-Failed-Recipients"))])
     if not (from_daemon(letter) or _says_so(letter)):
         return None
     addresses = (failed or named(letter) or _sent_to(letter))[:MOST]
@@ -62,12 +70,20 @@ def named(letter: Letter) -> list[str]:
 def _addresses(text: str, not_these: set[str]) -> list[str]:
     sure, likely = [], []
     for line in text.split("\n"):
-        for found in _ADDRESS.finditer(line):
-            address, before = found[0].rstrip("."), line[: found.start()]
+        for address, before in _in_line(line):
             if address.lower() in not_these or _NOBODY.match(address) or words.NOT_THEM.search(before):
                 continue
             (sure if _FIRST.match(before) or words.THEM.search(before) else likely).append(address)
     return _unique(sure) or _unique(likely)
+
+
+def _in_line(text: str) -> Iterator[tuple[str, str]]:
+    """Addresses, each with what stands before it."""
+    for found in _ADDRESS.finditer(text):
+        local, _, domain = found[0].rstrip(".").rpartition("@")
+        bare, end = _NOT_LOCAL.sub("", local), _DOMAIN.match(domain)
+        if bare:
+            yield f"{bare}@{end[0] if end else domain}", text[: found.start() + len(local) - len(bare)]
 
 
 def _ours(letter: Letter) -> set[str]:

@@ -1,7 +1,7 @@
 """The words that mail systems use, by what they mean. Each table is one pattern; a line holds what belongs together.
 
-Languages: English first, then German, French, Spanish, Portuguese, Italian, Dutch, Russian, Polish, Czech, Japanese,
-Chinese and Korean.
+Languages: English first, then German, French, Spanish, Portuguese, Italian, Dutch, Russian, Polish, Czech, Turkish,
+those of Scandinavia, Japanese, Chinese and Korean.
 """
 
 import re
@@ -21,7 +21,7 @@ QUOTA = words(
     r"not enough (storage|disk|space)|insufficient (system )?(storage|disk)|out of storage|enough (disk )?space",
     r"too much (mail )?data|no space left",
     r"postfach .{0,30}voll|speicherplatz|bo[iî]te .{0,40}pleine|buz[oó]n .{0,20}lleno|cuota|caixa .{0,30}cheia",
-    r"casella .{0,20}piena|postvak .{0,10}vol|переполнен|przepełnion|schránka .{0,20}plná",
+    r"casella .{0,20}piena|postvak .{0,10}vol|переполнен|przepełnion|schránka .{0,20}plná|kutusu .{0,20}dolu",
     r"容量|いっぱい|已满|空间不足|용량",
 )
 DISABLED = words(
@@ -53,8 +53,10 @@ NO_ADDRESS = words(
     r"usuario .{0,20}(desconocido|no existe)|(direcci[oó]n|buz[oó]n) .{0,30}no (existe|se encontr)",
     r"usu[aá]rio .{0,20}(desconhecido|n[aã]o)|endere[cç]o .{0,30}(inv[aá]lido|n[aã]o)",
     r"utente sconosciuto|non esiste|onbekende (gebruiker|ontvanger)|bestaat niet",
-    r"не существует|не найден|nie istnieje|neexistuje",
-    r"(宛先|あて先|アドレス).{0,20}(不明|存在し|見つか)|不存在|找不到|无此用户|존재하지",
+    r"не существует|не найден|nie istnieje|neexistuje|usu[aá]rio inexistente",
+    r"(kullanıcı|adres|alıcı)\w* .{0,20}(bulunamad|mevcut değil|yok\b)",
+    r"(adress|mottagare|användare|modtager|bruger|mottaker|bruker)\w* .{0,20}(hittades inte|finns inte|fin[dn]es ikke)",
+    r"(宛先|あて先|アドレス|ユーザー?).{0,20}(不明|存在し|見つか)|不存在|找不到|无此用户|존재하지",
 )
 AGAIN = words(r"try again|tempor|SERVFAIL|time(d)? ?out")
 NOT_YET = words(
@@ -64,7 +66,7 @@ NOT_YET = words(
     r"network (error|problem)|too many hops|loop|hop ?count|service unavailable|server (busy|down)",
     r"(undeliverable|not (been )?delivered|undelivered) (for|after) \d+|zeit|délai|tiempo|истек",
 )
-SPAM = words(r"\bspam|\bjunk|\bvirus|mail reject")
+SPAM = words(r"\bspam|\bjunk|\bvirus|mail reject|content filter|white ?list")
 CLOSED = words(
     r"groups\.google\.com|permission to (post|send)|not (a )?members?\b|moderat|closed list|subscribers only"
 )
@@ -110,7 +112,7 @@ AWAY_SUBJECT = words(
     r"автоответ|нет на месте|nieobecno|自動返信|自动回复|不在",
 )
 COMPLAINT = words(r"this is an? (e-?mail )?(abuse|spam|fraud|opt-out) (report|complaint)")
-COMPLAINT_SUBJECT = words(r"complaint about message from")
+COMPLAINT_SUBJECT = words(r"complaint about message from|^\[SpamCop \(")
 
 # Where an address stands in a notice. The last two are tried on what stands before it in its line.
 
