@@ -57,9 +57,12 @@ class Browser:
         """Status and body; `fragment`: as a page that refreshes itself asks."""
         return self._ask("GET", path, None, {"HX-Request": "true"} if fragment else {})
 
+    def cookies(self) -> str:
+        """The header by which it is known."""
+        return "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+
     def _ask(self, method, path, body, headers):
-        cookies = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
-        self._connection.request(method, path, body, {**headers, "Cookie": cookies})
+        self._connection.request(method, path, body, {**headers, "Cookie": self.cookies()})
         answer = self._connection.getresponse()
         for header in answer.headers.get_all("Set-Cookie") or ():
             name, _, value = header.partition(";")[0].partition("=")

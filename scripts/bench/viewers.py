@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""What people who watch their campaigns cost: one poll every two seconds each, with news and without.
+"""What people who watch their campaigns cost, and how old the figures get that they see.
 
-  python3 scripts/bench/viewers.py                    on SQLite files of its own, 500 polls of each kind
+  python3 scripts/bench/viewers.py             100 viewers of 20 campaigns, quiet and sending; then of a single one
+  python3 scripts/bench/viewers.py --rtt 0     while workers send as fast as they can
+  python3 scripts/bench/viewers.py --engine sqlite
 
-The share is of one core, for 100 viewers; the web server in front of the application is not part of it.
+The web server is `python app.py`, as scripts/start.py runs it. Each viewer loads the page and then asks as often as it
+says, like htmx does. Lag: how long a mail had been at the mail server before the viewer's page counted it.
 """
 
 import sys
@@ -15,64 +18,113 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import _venv
 
-VIEWERS, EVERY = 100, 2
-
 
 def main():
     _venv.enter()
     from scripts.bench import report
 
     made = report.parser(__doc__)
-    made.add_argument("--polls", type=int, default=500, help="of each kind (default: %(default)s)")
+    made.add_argument("--engine", choices=("mysql", "sqlite"), default="mysql", help="default: %(default)s (MariaDB)")
+    made.add_argument("--viewers", type=int, default=100, help="default: %(default)s")
+    made.add_argument("--users", type=int, default=20, help="each with one campaign (default: %(default)s)")
+    made.add_argument("--mails", type=int, default=5_000, help="of each campaign (default: %(default)s)")
+    made.add_argument("--rtt", type=int, default=100, help="ms to the mail server and back (default: %(default)s)")
+    made.add_argument("--seconds", type=float, default=30, help="for each row (default: %(default)s)")
     options = made.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        report.show(_rows(folder, options.polls), options.json)
+    report.show(list(_rows(options)), options.json)
 
 
-def _rows(folder, polls):
-    from blaster import config, schema
-    from blaster.web import create_app
+def _rows(options):
+    from scripts.bench import bed, browser, far
 
-    app = create_app(config.load({"BLASTER_DATA_DIR": folder}))
-    schema.migrate()
-    client, campaign_id = _viewer(app)
-    return [_row(name, client, campaign_id, polls, news) for name, news in (("unchanged", False), ("news", True))]
+    with tempfile.TemporaryDirectory(prefix="sink") as folder, bed.bed(options.engine) as here:
+        sink = far.Sink(Path(folder), rtt_ms=options.rtt)
+        try:
+            senders = [
+                bed.add_sender(f"user{n}", sink.port, options.mails, connections=2) for n in range(options.users)
+            ]
+            alone = bed.add_sender("alone", sink.port, options.mails * 5)
+            for sender in (*senders, alone):
+                bed.stage(sender)
+            with browser.web(here) as (port, pid):
+                people = [
+                    (browser.Browser(port).sign_in(f"user{n}@bench.example.com"), s) for n, s in enumerate(senders)
+                ]
+                one = browser.Browser(port).sign_in("alone@bench.example.com"), alone
+                look = _Look(port, pid, here, sink, options)
+                _nothing_happens(senders)
+                yield look.row(f"quiet, {len(senders)} campaigns", people)
+                with bed.workers(here, 2):
+                    _go_on(senders)
+                    yield look.row(f"sending, {len(senders)} campaigns", people)
+                    _stop(senders)
+                    _go_on([alone])
+                    yield look.row("sending, one campaign", [one])
+        finally:
+            sink.stop()
 
 
-def _viewer(app):
-    from blaster import db, sessions, users
-    from blaster.models.campaign_db import Campaign, CampaignStatus
-    from blaster.models.crm_db import CampaignControl
+def _nothing_happens(senders):
+    """All of them run, each with a mail that is on its way for a long time."""
+    from blaster import db, progress
+    from blaster.queue import tally
 
-    with db.session(db.campaign_db):
-        user = users.create("viewer@example.com", "Viewer", "correct horse battery")
-        campaign = Campaign.create(user_id=user.id, name="Watched", list_id=1)
-        CampaignStatus.create(campaign_id=campaign.campaign_id, status="running", total_emails=9, sent_emails=9)
+    _go_on(senders)
     with db.session(db.crm_db):
-        CampaignControl.create(campaign_id=campaign.campaign_id, user_id=user.id, list_id=1, run_state="running")
-    client = app.test_client()
-    with client.session_transaction() as session:
-        session["_user_id"], session["_fresh"] = f"{user.id}.{sessions.begin(user, '127.0.0.1', 'bench')}", True
-    return client, campaign.campaign_id
+        for sender in senders:
+            tally.add(sender.campaign_id, 0, {"pending": -1, "active": 1})
+    progress.publish()
+    with db.session(db.crm_db):
+        for sender in senders:
+            tally.add(sender.campaign_id, 0, {"pending": 1, "active": -1})
 
 
-def _row(name, client, campaign_id, polls, news):
-    from blaster import pace
-    from blaster.web import polls as answers
+def _go_on(senders):
+    from blaster.queue import control
 
-    with client.session_transaction() as session:
-        user_id, _, token = session["_user_id"].partition(".")
-    spent, codes = 0.0, set()
-    for _ in range(polls):
-        version = "old" if news else answers.version(pace.seen(int(user_id), token, campaign_id))
-        url = f"/campaigns/{campaign_id}/progress?status=running&v={version}"
-        begun = time.process_time()
-        answer = client.get(url, headers={"HX-Request": "true"})
-        spent += time.process_time() - begun
-        codes.add(answer.status_code)
-    each = spent / polls
-    share = f"{each * VIEWERS / EVERY:.1%}"
-    return {"poll": name, "answers": sorted(codes), "ms": round(each * 1000, 2), f"{VIEWERS} viewers, of a core": share}
+    for sender in senders:
+        control.resume(sender.user_id, sender.campaign_id)
+    time.sleep(2)
+
+
+def _stop(senders):
+    from blaster.queue import control
+
+    for sender in senders:
+        control.pause_if_running(sender.user_id, sender.campaign_id, "The next row begins.")
+
+
+class _Look:
+    def __init__(self, port, web, here, sink, options):
+        self.port, self.web, self.here, self.sink, self.options = port, web, here, sink, options
+
+    def row(self, what, people):
+        import asyncio
+
+        from scripts.bench import watching
+        from scripts.bench.cpu import Meter
+
+        viewers = [self._viewer(*people[n % len(people)]) for n in range(self.options.viewers)]
+        asyncio.run(watching.load(viewers))
+        before, started = self.sink.accepted(), time.monotonic()
+        meter = Meter(web=[self.web], database=self.here.database)
+        asyncio.run(watching.watch(viewers, self.options.seconds))
+        spent, wall = meter.spent(), time.monotonic() - started
+        answers = [answer for viewer in viewers for answer in viewer.answers]
+        return {
+            "viewers of": what,
+            "mails/s": round((self.sink.accepted() - before) / wall),
+            "polls/s": len(answers) / wall,
+            **{kind: f"{sum(a.kind == kind for a in answers) / len(answers):.0%}" for kind in watching.KINDS},
+            **watching.times(answers),
+            **{f"{who}, % of a core": 100 * seconds / wall for who, seconds in spent.items()},
+            "lag at most, s": watching.lag(viewers, self.sink.records()),
+        }
+
+    def _viewer(self, browser, sender):
+        from scripts.bench.watching import Viewer
+
+        return Viewer(self.port, browser.cookies(), sender.campaign_id)
 
 
 if __name__ == "__main__":
