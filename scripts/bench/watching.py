@@ -32,11 +32,7 @@ class Viewer:
         self.campaign_id, self._port, self._cookies = campaign_id, port, cookies
         self._asks: dict[str, tuple[str, int]] = {}
 
-    async def _sleep(seconds: float, until: float) -> None:
-    await asyncio.sleep(min(seconds, max(0.0, until - time.monotonic())))
-
-
-async def load(self) -> None:
+    async def load(self) -> None:
         """As one opens the page."""
         status, _, body = await _Connection(self._port, self._cookies).get(f"/campaigns/{self.campaign_id}")
         if status != 200:
@@ -100,6 +96,10 @@ class _Connection:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+
+
+async def _sleep(seconds: float, until: float) -> None:
+    await asyncio.sleep(min(seconds, max(0.0, until - time.monotonic())))
 
 
 async def load(viewers: list[Viewer]) -> None:
