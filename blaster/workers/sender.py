@@ -11,14 +11,14 @@ from blaster.mail.merge import LimitError
 from blaster.mail.session import Mail, Reply
 from blaster.mail.transport import Refused, Session
 from blaster.queue import control
-from blaster.queue.claims import Row
+from blaster.queue.rows import Row
 from blaster.workers import journal, outcomes
 
 log = logging.getLogger(__name__)
 
 GROUP_SECONDS = 0.15  # a group holds what the connection sends in this time …
 LARGEST_GROUP = 100  # … and no more than this
-FIRST_PACE = 0.02  # seconds a mail, until measured
+SLOWEST_START = 0.02  # seconds a mail that the first groups reckon with at most
 
 
 class Sender:
@@ -26,7 +26,7 @@ class Sender:
 
     def __init__(self, pool, lane):
         self.pool, self.lane, self.desk = pool, lane, pool.desk
-        self._pace = FIRST_PACE
+        self._pace = min(SLOWEST_START, lane.seats / lane.rate)  # seconds a mail
         self._granted: deque[Row] = deque()
         self._asked: tuple[list[Row], Future] | None = None
         self._under_way: dict[int, Row] = {}
@@ -37,25 +37,32 @@ class Sender:
 
     def run(self) -> None:
         """Returns when there is nothing more to do here; whatever was not sent has gone back to the queue by then."""
+        session = self._open()
         try:
-            session = self.lane.open(self.pool.endpoint)
-        except Refused as refused:
-            self.pool.refused(self.lane, refused.reply)
-            return
-        if session is None:
-            return
-        try:
-            self._ask()
-            while self._may_go_on(session) and self._wait_for_grant():
+            if session is not None:
+                self._ask()
+            while session is not None and self._may_go_on(session) and self._wait_for_grant():
                 self._converse(session)
+                if self._has_sent_enough(session):
+                    session.close()
+                    session = self._open()  # what has its intent goes on there: giving it back costs more than sending
             self._measure_lane()
             if self._broken:
                 self.pool.connection_lost(self.lane, self._broken)
         finally:
             self._hand_back()
-            if session.sent >= self.desk.settings.connection_mails:
-                session.close()
-            self.lane.keep(session)
+            if session is not None:
+                self.lane.keep(session)
+
+    def _open(self) -> Session | None:
+        try:
+            return self.lane.open(self.pool.endpoint)
+        except Refused as refused:
+            self.pool.refused(self.lane, refused.reply)
+            return None
+
+    def _has_sent_enough(self, session: Session) -> bool:
+        return session.sent >= self.desk.settings.connection_mails
 
     def _converse(self, session: Session) -> None:
         self._last = time.monotonic()
@@ -77,7 +84,7 @@ class Sender:
                 yield mail
 
     def _may_go_on(self, session: Session) -> bool:
-        if session.closed or session.sent >= self.desk.settings.connection_mails:
+        if session.closed or self._has_sent_enough(session):
             return False
         return self.desk.pulse.is_fresh() and self.pool.is_usable() and self.lane.is_usable()
 
