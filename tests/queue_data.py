@@ -2,13 +2,12 @@
 
 from collections import Counter, defaultdict
 
-from peewee import fn
-
 from blaster import db
 from blaster.db import campaign_db, crm_db
 from blaster.models.campaign_db import User
 from blaster.models.crm_db import TABLES, CampaignControl, Mail, SmtpAccount, SmtpServer
-from blaster.queue import claims, control, tally
+from blaster.models.ranges import TABLES as RANGES
+from blaster.queue import claims, control, ranges, tally
 
 ALICE, BOB = 1, 2
 SENDER = {"organisation": "Alder Street Bakery", "postal_address": "12 Alder Street\nLondon N1"}
@@ -18,7 +17,7 @@ CONTENT = {"subject": "Hi", "sender_name": "", "sender_email": "", "reply_to": "
 def clear() -> None:
     """Server 2 without any row, for the next example of a property test."""
     with db.session(crm_db):
-        for table in TABLES:
+        for table in (*TABLES, *RANGES):
             table.delete().execute()
 
 
@@ -63,22 +62,41 @@ def running_campaign(user_id=ALICE, campaign_id=7, mails=100, *, first=1):
     return campaign_id
 
 
-def claim(user_id, server_id, account_id, campaign_id, hold, limit, mark=0):
+def claim(user_id, server_id, account_id, campaign_id, hold, limit):
     """A claim for one account: (rows, what is left of its budget)."""
-    grant = claims.claim(user_id, server_id, campaign_id, hold, {account_id: limit}, mark)[account_id]
+    grant = claims.claim(user_id, server_id, campaign_id, hold, {account_id: limit})[account_id]
     return grant.rows, grant.left
 
 
 def statuses(campaign_id=7) -> dict[str, int]:
-    """Rows by status, recounted."""
+    """Rows by status, recounted; those that a range holds are claimed."""
+    return dict(Counter(states(campaign_id).values()))
+
+
+def states(campaign_id=7) -> dict[int, str]:
+    """What each row of a campaign is in, by id."""
     with db.session(crm_db):
-        rows = Mail.select(Mail.status, fn.COUNT(Mail.id)).where(Mail.campaign_id == campaign_id).group_by(Mail.status)
-        return dict(rows.tuples())
+        behind = ranges.cursor(campaign_id)
+        rows = Mail.select(Mail.id, Mail.status, Mail.due_at).where(Mail.campaign_id == campaign_id).tuples()
+        return {
+            row_id: "claimed" if status == "pending" and not due_at and row_id <= behind else status
+            for row_id, status, due_at in rows
+        }
 
 
 _TALLIES = "SELECT campaign_id, " + ", ".join(f"SUM({state})" for state in tally.STATES)
 _TALLIES += " FROM campaign_tally GROUP BY campaign_id"
 _RECOUNT = "SELECT campaign_id, status, COUNT(*) FROM mail_blaster GROUP BY campaign_id, status"
+_HELD = """
+    SELECT r.campaign_id, r.held, (
+        SELECT COUNT(*) FROM mail_blaster AS m WHERE m.campaign_id = r.campaign_id AND m.status = 'pending'
+        AND m.due_at = 0 AND m.id BETWEEN r.first_id AND r.last_id
+    ) FROM claimed_ranges AS r
+"""
+_WAITING_BEHIND = """
+    SELECT c.campaign_id, COUNT(*) FROM campaign_cursor AS c JOIN mail_blaster AS m ON m.campaign_id = c.campaign_id
+    WHERE m.status = 'pending' AND m.due_at = 0 AND m.id <= c.last_id GROUP BY c.campaign_id
+"""
 _WRONG_CHARGES = """
     SELECT smtp_account_id, bucket, SUM(n) FROM (
         SELECT smtp_account_id, bucket, taken - extra AS n FROM smtp_usage
@@ -86,8 +104,20 @@ _WRONG_CHARGES = """
         SELECT smtp_account_id, bucket,
             CASE WHEN status IN ('claimed', 'sending', 'sent', 'unknown') THEN -1 ELSE -99 END
         FROM mail_blaster WHERE bucket IS NOT NULL
+        UNION ALL
+        SELECT smtp_account_id, bucket, -held FROM claimed_ranges
     ) AS charges GROUP BY smtp_account_id, bucket HAVING SUM(n) <> 0
 """
+
+
+def _held() -> Counter:
+    """By campaign: what ranges hold, which is exactly what waits untried behind the cursor."""
+    held = Counter()
+    for campaign_id, said, counted in crm_db.execute_sql(_HELD).fetchall():
+        assert said == counted > 0
+        held[campaign_id] += said
+    assert held == Counter(dict(crm_db.execute_sql(_WAITING_BEHIND).fetchall()))
+    return held
 
 
 def assert_books_balance() -> None:
@@ -96,6 +126,9 @@ def assert_books_balance() -> None:
         rows: dict[int, Counter] = defaultdict(Counter)
         for campaign_id, status, n in crm_db.execute_sql(_RECOUNT).fetchall():
             rows[campaign_id][tally.column_of(status)] += n
+        for campaign_id, n in _held().items():
+            rows[campaign_id] += Counter(active=n)
+            rows[campaign_id]["pending"] -= n
         for campaign_id, *counts in crm_db.execute_sql(_TALLIES).fetchall():
             assert dict(zip(tally.STATES, counts, strict=True)) == {s: rows[campaign_id][s] for s in tally.STATES}
         assert list(crm_db.execute_sql(_WRONG_CHARGES).fetchall()) == []

@@ -5,7 +5,7 @@ import pytest
 from blaster import db
 from blaster.db import crm_db
 from blaster.models.crm_db import CampaignControl, Lease, Mail, SmtpAccount, Suppression
-from blaster.queue import claims, control, leases, orphans, quota
+from blaster.queue import claims, control, leases, orphans, quota, ranges
 from blaster.queue.claims import Outcome
 from tests import queue_data
 from tests.queue_data import ALICE, BOB, assert_books_balance, running_campaign, server_with_account, statuses
@@ -23,8 +23,8 @@ def account(databases):
     return server_with_account(hourly=50, daily=200)[1]
 
 
-def claim(account, hold, limit=10, campaign_id=7, user_id=ALICE, mark=0):
-    return queue_data.claim(user_id, account.smtp_server_id, account.id, campaign_id, hold, limit, mark)
+def claim(account, hold, limit=10, campaign_id=7, user_id=ALICE):
+    return queue_data.claim(user_id, account.smtp_server_id, account.id, campaign_id, hold, limit)
 
 
 def sent(rows):
@@ -189,21 +189,21 @@ def test_deferred_rows_come_after_untried_ones_and_not_before_they_are_due(accou
     running_campaign(mails=12)
     rows, _ = claim(account, hold, limit=2)
     claims.settle([Outcome(rows[0], "pending", delay=60_000), Outcome(rows[1], "pending")])
-    again, _ = claim(account, hold, limit=50)
-    assert [row.id for row in again][-1] == rows[1].id
-    assert rows[0].id not in {row.id for row in again}
+    untried, _ = claim(account, hold, limit=30)
+    assert len(untried) == 10
+    again, _ = claim(account, hold, limit=30)
+    assert [row.id for row in again] == [rows[1].id]
     with db.session(crm_db):
         assert Mail.get_by_id(rows[0].id).due_at > db.now(crm_db) + 30_000
 
 
-def test_the_low_water_mark_never_passes_an_untried_row(account, hold):
+def test_what_comes_back_to_the_queue_is_found_behind_the_cursor(account, hold):
     running_campaign(mails=30)
     rows, _ = claim(account, hold, limit=10)
-    mark = claims.low_water(7, 0)
-    assert mark == max(row.id for row in rows)
+    assert ranges.cursor(7) == max(row.id for row in rows)
     claims.settle([Outcome(row, "pending") for row in rows])
-    found, _ = claim(account, hold, limit=30, mark=mark)
-    assert len(found) == 30
+    assert len(claim(account, hold, limit=30)[0]) == 20
+    assert {row.id for row in claim(account, hold, limit=30)[0]} == {row.id for row in rows}
 
 
 def test_cancel_marks_the_rest_and_gives_the_budget_back(account, hold):
@@ -241,7 +241,7 @@ def test_many_claimers_share_rows_and_budget_exactly(databases):
 
 def test_the_claim_uses_its_index(engine, account, hold):
     running_campaign(mails=2_000)
-    query = f"SELECT id FROM mail_blaster WHERE {claims.UNTRIED}"
+    query = f"SELECT id FROM mail_blaster WHERE {ranges.UNTRIED}"
     with db.session(crm_db):
         if engine == "mysql":
             crm_db.execute_sql("ANALYZE TABLE mail_blaster").fetchall()

@@ -8,6 +8,7 @@ from blaster import campaigns, db, recipients
 from blaster.db import crm_db
 from blaster.demo.faults import Rule
 from blaster.models.crm_db import Mail, SmtpAccount
+from blaster.models.ranges import ClaimedRange
 from blaster.queue import claims
 from blaster.workers import feeder, orchestrator
 from tests.faults import account_of, all_sent_once
@@ -41,10 +42,15 @@ def test_an_account_claims_nothing_after_its_change(databases, server, sink, cha
             mine = (Mail.smtp_account_id == account.id,)
             return {mail_id for (mail_id,) in Mail.select(Mail.id).where(*mine, *more).tuples()}
 
+    def held() -> set[int]:
+        with db.session(crm_db):
+            ranges = ClaimedRange.select().where(ClaimedRange.smtp_account_id == account.id)
+            return {mail_id for each in ranges for mail_id in range(each.first_id, each.last_id + 1)}
+
     with worker(databases):
         wait_until(lambda: len(touched(Mail.status == "sent")) > 10)
         db.transaction(crm_db, CHANGES[change](SmtpAccount.id == account.id).execute)
-        before = touched()
+        before = held() | touched()  # in this order: what is held is touched next
         wait_until(is_at_rest)
     assert touched(Mail.status == "sent") <= before
     all_sent_once(600, sink)
@@ -53,15 +59,15 @@ def test_an_account_claims_nothing_after_its_change(databases, server, sink, cha
 @only_sqlite
 def test_an_edited_login_is_used_from_the_next_connection_on(databases, server, sink):
     account = account_of(server)
-    running_campaign(mails=400)
-    sink.play(Rule("dot", "delay", seconds=0.01))
+    running_campaign(mails=900)
+    sink.play(Rule("dot", "delay", seconds=0.05))
     with worker(databases, connection_mails=20):
         wait_until(lambda: statuses().get("sent", 0) > 50)
         edited = SmtpAccount.update(login="new").where(SmtpAccount.id == account.id)
         db.transaction(crm_db, edited.execute)
         wait_until(is_at_rest)
     assert {record.login for record in sink.records()} >= {account.email, "new"}
-    all_sent_once(400, sink)
+    all_sent_once(900, sink)
 
 
 @pytest.mark.parametrize("trouble", ["refused", "deleted"])
@@ -79,8 +85,8 @@ def test_a_claim_for_an_account_that_stops_meanwhile_is_given_back(databases, se
         lane = running.pools[server.id].lanes.get(account.id)
         return lane is None or not lane.is_usable()
 
-    def late(user_id, server_id, campaign_id, hold, limits, mark):
-        found = claim(user_id, server_id, campaign_id, hold, limits, mark)
+    def late(user_id, server_id, campaign_id, hold, limits):
+        found = claim(user_id, server_id, campaign_id, hold, limits)
         calls.update(limits.keys())
         if account.id in limits and calls[account.id] == 2:
             if trouble == "deleted":

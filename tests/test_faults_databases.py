@@ -10,6 +10,7 @@ from blaster.db import campaign_db, crm_db
 from blaster.demo.faults import Rule
 from blaster.models.campaign_db import CampaignStatus
 from blaster.models.crm_db import TABLES, SmtpServer
+from blaster.models.ranges import TABLES as RANGES
 from blaster.queue import claims, control, leases, orphans
 from blaster.queue.claims import Outcome
 from blaster.web import create_app
@@ -145,7 +146,7 @@ def hold_with_intents_left(provider: Holding) -> set[str]:
 
 def backup() -> dict:
     with db.session(crm_db):
-        return {table: list(table.select().dicts()) for table in TABLES}
+        return {table: list(table.select().dicts()) for table in (*TABLES, *RANGES)}
 
 
 def restore(rows: dict) -> None:

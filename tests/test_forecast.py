@@ -112,7 +112,6 @@ class Walk:
         self.hold = leases.take(f"server:{server.id}", "host:1", 400 * DAY)
         self.campaigns = {campaign.id: campaign for campaign in campaigns}
         self.pending = {running_campaign(campaign_id=c.id, mails=c.pending): c.pending for c in campaigns}
-        self.marks = dict.fromkeys(self.pending, 0)
         self.finish: dict[int, float] = {}
         self.turn = 0
 
@@ -135,11 +134,7 @@ class Walk:
         self.turn += 1
         campaign = ready[self.turn % len(ready)]
         limit = min(self.STOCK, max(10, math.ceil(self.pending[campaign] / (8 * len(self.accounts)))))
-        rows, left = queue_data.claim(
-            ALICE, account.smtp_server_id, account.id, campaign, self.hold, limit, self.marks[campaign]
-        )
-        if rows:
-            self.marks[campaign] = rows[-1].id
+        rows, left = queue_data.claim(ALICE, account.smtp_server_id, account.id, campaign, self.hold, limit)
         self.pending[campaign] -= len(rows)
         done = now + len(rows) / self.RATE * 1000
         if not self.pending[campaign]:
@@ -195,6 +190,13 @@ def test_what_decides_is_named(some, mails, more, words):
     found = forecast.plan(some, [Campaign(1, mails, **more)], NOW, 1)
     assert found.binding == words
     assert (found.finish is None) == (words in (forecast.NO_ACCOUNT, forecast.TOO_LONG))
+
+
+def test_the_example_of_the_guide_takes_twenty_hours_and_five_times_its_hourly_limits_do_what_it_promises():
+    found = forecast.plan([Account(50, 1_000)] * 10, [Campaign(1, 10_000)], NOW, 1)
+    assert 20 * HOUR < found.finish - NOW < 21 * HOUR
+    assert found.binding == "hourly limits of 10 accounts"
+    assert 2 * HOUR < finish([Account(250, 1_000)] * 10, 10_000) - NOW < 4 * HOUR
 
 
 def test_what_would_help_is_told_with_its_gain():

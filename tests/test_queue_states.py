@@ -69,8 +69,7 @@ class States(Workers):
         self.rows_change_only_as_they_may()
 
     def rows(self) -> dict[int, str]:
-        with db.session(crm_db):
-            return dict(crm_db.execute_sql("SELECT id, status FROM mail_blaster").fetchall())
+        return queue_data.states()
 
     def claim(self, who, many, luck):
         before = len(self.claimed[who])

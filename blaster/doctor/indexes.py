@@ -9,7 +9,8 @@ from blaster.doctor import Finding, Patient, fault, needs, warning
 from blaster.migrations.columns import add_missing
 from blaster.models.campaign_db import CampaignModel
 from blaster.models.crm_db import CrmModel
-from blaster.queue.claims import RETRIED, UNTRIED
+from blaster.queue.claims import RETRIED
+from blaster.queue.ranges import UNTRIED
 
 ENOUGH = 2_000  # rows below which a database may as well read all of them
 

@@ -14,7 +14,9 @@ RECENT = 100  # campaigns that ended last, which are counted as well
 _UNDER_WAY = (
     "SELECT c.campaign_id, c.run_state, m.lease_token, COUNT(*) FROM campaign_control c JOIN mail_blaster m"
     " ON m.campaign_id=c.campaign_id AND m.status IN ('claimed', 'sending')"
-    " GROUP BY c.campaign_id, c.run_state, m.lease_token ORDER BY c.campaign_id"
+    " GROUP BY c.campaign_id, c.run_state, m.lease_token"
+    " UNION ALL SELECT c.campaign_id, c.run_state, r.lease_token, r.held FROM claimed_ranges r"
+    " JOIN campaign_control c ON c.campaign_id=r.campaign_id ORDER BY 1"
 )
 _SIZES = (
     "SELECT campaign_id, SUM(pending + active + sent + failed + unknown + suppressed + cancelled) FROM campaign_tally"
@@ -52,7 +54,7 @@ def after_the_end(patient: Patient) -> Iterator[Finding]:
     ended: dict[tuple, int] = {}
     for campaign_id, run_state, _, mails in _all(_UNDER_WAY):
         if run_state not in control.OPEN:
-            ended[campaign_id, run_state] = ended.get((campaign_id, run_state), 0) + mails
+            ended[campaign_id, run_state] = ended.get((campaign_id, run_state), 0) + int(mails)
     for (campaign_id, run_state), mails in ended.items():
         yield fault(
             "claims-after-the-end",

@@ -1,25 +1,27 @@
 """The rows of the queue on their way: claim (with its budget), intent, outcome.
 
-Lock order in every transaction: lease, control, account, rows, usage, tally. All that happens to a row is guarded by
-the id of its claim (one lease may claim a row again and again), and each transaction can run twice.
+Mails that were never tried are claimed as ranges (ranges.py), which leaves their rows as they are; those that come back
+are `claimed` one by one. Lock order in every transaction: lease, control, account, cursor, rows, range, usage, tally.
+All that happens to a row is guarded by the id of its claim (one lease may claim a row again and again), and each
+transaction can run twice.
 """
 
 import json
 import secrets
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 
 from blaster import db
 from blaster.db import crm_db
 from blaster.models.crm_db import Mail
-from blaster.queue import control, leases, quota, suppressed, tally
+from blaster.queue import control, leases, quota, ranges, suppressed, tally
 from blaster.queue.leases import Hold
+from blaster.queue.rows import Claim, Grant, Outcome, Row
 
-# What a claim takes, and what it takes when there is nothing left of the former.
-UNTRIED = "campaign_id=%s AND status='pending' AND due_at=0 AND id>%s ORDER BY id LIMIT %s"
 RETRIED = "campaign_id=%s AND status='pending' AND due_at BETWEEN 1 AND %s ORDER BY due_at, id LIMIT %s"
 _COLUMNS = "id, email, fields, attempts, email_key"
+_RETRIED = f"SELECT {_COLUMNS} FROM mail_blaster WHERE {RETRIED} {{skip}}"
 _SETTLED = (
     *(Mail.status, Mail.due_at, Mail.attempts, Mail.bucket, Mail.lease_token),
     *(Mail.reply_class, Mail.smtp_code, Mail.smtp_text),
@@ -36,67 +38,14 @@ class Fenced(Exception):
     """The lease is no longer ours: stop sending for this server at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What the rows that an account got of one claim have in common."""
-
-    id: int
-    campaign_id: int
-    server_id: int
-    account_id: int
-    hold: Hold
-
-
-# Neither of these two is frozen: one of each is made for every mail, and that costs four times as much.
-
-
-@dataclass(slots=True, eq=False)
-class Row:
-    """A claimed mail, as the sender needs it. The same mail claimed again is another row."""
-
-    id: int
-    claim: Claim
-    email: str
-    fields: dict
-    attempts: int
-
-    @property
-    def campaign_id(self) -> int:
-        return self.claim.campaign_id
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of a row: `status` sent, failed, unknown, or pending again (after `delay` ms)."""
-
-    row: Row
-    status: str
-    reply_class: str | None = None
-    code: int | None = None
-    text: str | None = None
-    delay: int = 0
-    attempts: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What an account got of a claim, and how many mails it may still send beyond them."""
-
-    rows: list[Row]
-    left: int
-
-
-def claim(
-    user_id: int, server_id: int, campaign_id: int, hold: Hold, limits: Mapping[int, int], mark: int = 0
-) -> dict[int, Grant]:
+def claim(user_id: int, server_id: int, campaign_id: int, hold: Hold, limits: Mapping[int, int]) -> dict[int, Grant]:
     """Reserve budget and rows for some accounts of a server, in one transaction.
 
     `limits`: account id -> rows it takes at most; none gets more than it may send now. Where there are not enough, all
     get the same. Rows that the suppression list names are marked and not returned. Rows that were never tried come
-    first, from above the low-water `mark`. Raises Fenced.
+    first; the others only when there are none. Raises Fenced.
     """
-    claim_id = secrets.randbits(62)
-    of = {account_id: Claim(claim_id, campaign_id, server_id, account_id, hold) for account_id in limits}
+    of = {a: Claim(secrets.randbits(62), campaign_id, server_id, a, hold) for a in limits}
     repeated = False
 
     def work():
@@ -108,15 +57,37 @@ def claim(
         is_running = control.are_running([campaign_id], user_id)
         left = dict.fromkeys(limits, 0) | quota.left(quota.lock(user_id, server_id, list(limits)), now)
         # The COMMIT whose answer was lost; a pause since then must not hide from us what is ours to give back.
-        if not is_first and (done := _claimed(campaign_id, hold, claim_id)):
-            return {a: Grant(_rows(of[a], [row for row in done if row[-1] == a]), left[a]) for a in limits}
+        if not is_first and (done := _claimed(of)):
+            return {a: Grant(done.get(a, []), left[a]) for a in limits}
         wanted = {account_id: min(limit, left[account_id]) if is_running else 0 for account_id, limit in limits.items()}
-        found = _find(campaign_id, sum(wanted.values()), now, mark)
-        shares = _shares(suppressed.leave_out(user_id, campaign_id, server_id, found, now), wanted)
-        _take(of, shares, now)
-        return {a: Grant(_rows(of[a], share), left[a] - len(share)) for a, share in shares.items()}
+        return _reserve(of, user_id, wanted, left, now)
 
     return db.transaction(crm_db, work)
+
+
+def _reserve(of: Mapping[int, Claim], user_id: int, wanted, left, now: int) -> dict[int, Grant]:
+    """Take rows and charge them; `left`: before that."""
+    some = next(iter(of.values()))
+    campaign_id, total, bucket = some.campaign_id, sum(wanted.values()), quota.bucket_of(now)
+    found = ranges.take(campaign_id, _COLUMNS, total) if total else []
+    is_untried = bool(found) or not total
+    if not is_untried:
+        found = db.execute(crm_db, _RETRIED, campaign_id, now, total).fetchall()
+    rows = suppressed.leave_out(user_id, campaign_id, some.server_id, list(found), now)
+    shares = {account_id: share for account_id, share in _shares(rows, wanted).items() if share}
+    if is_untried:
+        of = {account_id: replace(claim, bucket=bucket) for account_id, claim in of.items()}
+        ranges.note([(of[account_id], share) for account_id, share in shares.items()])
+    else:
+        _take(of, shares, bucket, now)
+    _charge(some, {account_id: len(share) for account_id, share in shares.items()}, bucket)
+    return {a: Grant(_rows(of[a], shares.get(a, ())), left[a] - len(shares.get(a, ()))) for a in of}
+
+
+def _charge(some: Claim, mails: Mapping[int, int], bucket: int) -> None:
+    if taken := sum(mails.values()):
+        quota.charge([(account_id, bucket, n) for account_id, n in mails.items()])
+        tally.add(some.campaign_id, some.server_id, {"pending": -taken, "active": taken})
 
 
 def _shares(rows: list[tuple], wanted: Mapping[int, int]) -> dict[int, list[tuple]]:
@@ -129,31 +100,13 @@ def _shares(rows: list[tuple], wanted: Mapping[int, int]) -> dict[int, list[tupl
     return shares
 
 
-def _take(of: Mapping[int, Claim], shares: Mapping[int, list[tuple]], now: int) -> None:
-    """Mark the rows of all shares, in one statement, and charge them."""
-    ids = {account_id: _listed(row[0] for row in share) for account_id, share in shares.items() if share}
-    if not ids:
-        return
-    *others, last = ids
-    cases = "".join(f"WHEN id IN ({ids[account_id]}) THEN {account_id} " for account_id in others)
-    account = f"CASE {cases}ELSE {last} END" if cases else last
-    query = (
-        f"UPDATE mail_blaster SET status='claimed', due_at=%s, lease_token=%s, claim_id=%s, smtp_account_id={account},"
-    )
-    query += f" bucket=%s WHERE id IN ({', '.join(ids.values())})"
-    claim, bucket = of[last], quota.bucket_of(now)
-    db.execute(crm_db, query, now, claim.hold.token, claim.id, bucket)
-    quota.charge([(account_id, bucket, len(shares[account_id])) for account_id in ids])
-    taken = sum(map(len, shares.values()))
-    tally.add(claim.campaign_id, claim.server_id, {"pending": -taken, "active": taken})
-
-
-def low_water(campaign_id: int, mark: int) -> int:
-    """A higher mark below which no row waits untried. Without it a claim walks over all that was consumed before:
-    22 ms become 960 ms with 1M rows, 90 % of them sent. A plain read, so rows being claimed still hold it down."""
-    with db.session(crm_db):
-        first = db.execute(crm_db, f"SELECT id FROM mail_blaster WHERE {UNTRIED}", campaign_id, mark, 1).fetchone()
-    return first[0] - 1 if first else mark
+def _take(of: Mapping[int, Claim], shares: Mapping[int, list[tuple]], bucket: int, now: int) -> None:
+    """Mark the rows of all shares; few come back, so each account may have a statement."""
+    for account_id, share in shares.items():
+        ids, claim = _listed(row[0] for row in share), of[account_id]
+        query = "UPDATE mail_blaster SET status='claimed', due_at=%s, lease_token=%s, claim_id=%s, smtp_account_id=%s,"
+        query += f" bucket=%s WHERE id IN ({ids})"
+        db.execute(crm_db, query, now, claim.hold.token, claim.id, account_id, bucket)
 
 
 def intend(rows: Iterable[Row]) -> set[Row]:
@@ -170,9 +123,22 @@ def intend(rows: Iterable[Row]) -> set[Row]:
         held = leases.are_held({claim.hold for claim in of}, now)
         running = control.are_running({claim.campaign_id for claim in of})
         good = {claim.id for claim in of if claim.hold in held and claim.campaign_id in running}
-        return _mark_sending([row for row in rows if row.claim.id in good], now)
+        able = [row for row in rows if row.claim.id in good]
+        untried = [row for row in able if row.claim.bucket is not None]
+        tried = [row for row in able if row.claim.bucket is None]
+        return mark_untried(untried, now) | _mark_sending(tried, now)
 
-    return db.transaction(crm_db, work) if rows else set()
+    def quick(rows: list[Row], now: int) -> set[Row]:
+        if rows and not ranges.mark_sending(rows, now):
+            raise _Unusual
+        return set(rows)
+
+    mark_untried = quick
+    try:
+        return db.transaction(crm_db, work) if rows else set()
+    except _Unusual:
+        mark_untried = ranges.mark_each
+        return db.transaction(crm_db, work)
 
 
 def _mark_sending(rows: list[Row], now: int) -> set[Row]:
@@ -221,6 +187,9 @@ def _settle(outcomes: dict[Row, Outcome]) -> int:
         again = {outcome.row.campaign_id for outcome in outcomes.values() if outcome.status == "pending"}
         ended = again - control.are_open(again)
         found = [(outcomes[row], status, bucket) for row, status, bucket in _locked(outcomes) if status in _UNSETTLED]
+        held = ranges.locked_held(outcomes)
+        ranges.leave(Counter(row.claim.id for row in held))
+        found += [(outcomes[row], "claimed", row.claim.bucket) for row in held]
         found = [each for each in found if each[0].status != "pending" or each[0].row.campaign_id not in ended]
         _write(found, db.now(crm_db))
         return len(found)
@@ -260,25 +229,22 @@ def _write(found: list[tuple[Outcome, str, int]], now: int) -> None:
     tally.add_all(changes)
 
 
-def _find(campaign_id: int, limit: int, now: int, mark: int) -> list[tuple]:
-    if limit <= 0:
-        return []
-    query = f"SELECT {_COLUMNS} FROM mail_blaster WHERE "
-    rows = list(db.execute(crm_db, query + UNTRIED + " {skip}", campaign_id, mark, limit).fetchall())
-    if len(rows) < limit:
-        rows += db.execute(crm_db, query + RETRIED + " {skip}", campaign_id, now, limit - len(rows)).fetchall()
-    return rows
-
-
 def _listed(ids: Iterable[int]) -> str:
     """Ids inside the statement itself: escaping them one by one costs more than the search."""
     return ", ".join(map(str, ids))
 
 
-def _claimed(campaign_id: int, hold: Hold, claim_id: int) -> list[tuple]:
-    query = f"SELECT {_COLUMNS}, smtp_account_id FROM mail_blaster WHERE campaign_id=%s AND status='claimed'"
-    query += " AND lease_token=%s AND claim_id=%s ORDER BY id"
-    return db.execute(crm_db, query, campaign_id, hold.token, claim_id).fetchall()
+def _claimed(of: Mapping[int, Claim]) -> dict[int, list[Row]]:
+    """What these claims got, by account; empty where they were not committed."""
+    query = f"SELECT {_COLUMNS} FROM mail_blaster WHERE campaign_id=%s AND status='claimed' AND lease_token=%s"
+    found = {}
+    for account_id, claim in of.items():
+        rows = db.execute(crm_db, query + " AND claim_id=%s", claim.campaign_id, claim.hold.token, claim.id).fetchall()
+        if held := ranges.find(claim.id):
+            claim, rows = replace(claim, bucket=held.bucket), ranges.rows_of(held, _COLUMNS)
+        if rows:
+            found[account_id] = _rows(claim, rows)
+    return found
 
 
 def _rows(claim: Claim, found: Iterable[tuple]) -> list[Row]:

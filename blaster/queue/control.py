@@ -1,5 +1,6 @@
 """What the workers may do with a campaign: opened at the start, paused, resumed, cancelled. Decided here first."""
 
+import logging
 from contextlib import suppress
 
 from blaster import db, windows
@@ -7,8 +8,11 @@ from blaster.db import crm_db
 from blaster.errors import Conflict, NotFound
 from blaster.models.attachments import CampaignAttachment
 from blaster.models.crm_db import CampaignContent, CampaignControl, Mail
+from blaster.models.ranges import ClaimedRange
 from blaster.models.tracking import CampaignLink
-from blaster.queue import quota, tally
+from blaster.queue import quota, ranges, tally
+
+log = logging.getLogger(__name__)
 
 SLICE = 1_000
 OPEN = ("staging", "running", "paused", "cancelling")
@@ -43,6 +47,7 @@ def open_campaign(
         _insert(CampaignControl, columns, row)
 
     db.transaction(crm_db, work)
+    log.info("campaign %s of user %s: handed over to the workers", campaign_id, user_id)
 
 
 def _insert(model, columns, row) -> None:
@@ -99,6 +104,7 @@ def _change(user_id: int, campaign_id: int, of: tuple, to: str, note: str, other
 
     if not db.transaction(crm_db, work) and state(user_id, campaign_id).run_state != to:
         raise Conflict(otherwise)
+    log.info("campaign %s of user %s: %s", campaign_id, user_id, to)
 
 
 def set_windows(user_id: int, campaign_id: int, send_windows: str | None) -> None:
@@ -151,6 +157,10 @@ def counts(campaign_id: int) -> dict[str, int]:
 
 def close_cancelled(campaign_id: int) -> bool:
     """Mark the next slice of a cancelled campaign's rows; True when none is left and the campaign is `cancelled`."""
+    with db.session(crm_db):
+        held = ranges.of_campaign(campaign_id)
+    for each in held:
+        db.transaction(crm_db, lambda r=each: _cancel_range(r))
 
     def work():
         open_rows = (Mail.campaign_id == campaign_id) & Mail.status.in_(("pending", "claimed"))
@@ -174,4 +184,12 @@ def close_cancelled(campaign_id: int) -> bool:
         ).execute()
         return True
 
-    return db.transaction(crm_db, work)
+    is_over = db.transaction(crm_db, work)
+    if is_over:
+        log.info("campaign %s: cancelled", campaign_id)
+    return is_over
+
+
+def _cancel_range(held: ClaimedRange) -> None:
+    mails = ranges.end(held, db.now(crm_db), status="cancelled")
+    tally.add(held.campaign_id, 0, {"active": -mails, "cancelled": mails})

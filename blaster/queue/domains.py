@@ -7,7 +7,7 @@ from blaster.db import crm_db
 from blaster.errors import NotFound
 from blaster.models.bounces import DomainPause
 from blaster.models.crm_db import CampaignControl, Mail
-from blaster.queue import control
+from blaster.queue import control, ranges
 
 HOUR = 3_600_000
 PAUSES = (1 * HOUR, 4 * HOUR, 24 * HOUR)  # the first, the second, each further refusal in a row
@@ -136,5 +136,11 @@ def _postpone(campaign_id: int, pause: DomainPause) -> int:
     changed = 0
     for start in range(0, len(ids), SLICE):
         chosen = Mail.id.in_(ids[start : start + SLICE]) & still
-        changed += db.transaction(crm_db, Mail.update(due_at=pause.until).where(chosen).execute)
+        changed += db.transaction(crm_db, lambda c=chosen: _put_off(campaign_id, pause.until, c))
     return changed
+
+
+def _put_off(campaign_id: int, until: int, chosen) -> int:
+    mails = list(db.locked(Mail.select(Mail.id, Mail.status, Mail.due_at).where(chosen)))
+    ids = [mail.id for mail in mails if not ranges.is_held(campaign_id, mail)]
+    return Mail.update(due_at=until).where(Mail.id.in_(ids)).execute() if ids else 0

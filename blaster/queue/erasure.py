@@ -4,7 +4,7 @@ from blaster import db
 from blaster.db import crm_db
 from blaster.errors import Conflict
 from blaster.models.crm_db import CampaignControl, Mail
-from blaster.queue import archive, tally
+from blaster.queue import archive, ranges, tally
 
 ERASED = "[erased]"  # in place of the address
 _HELD = ("claimed", "sending")
@@ -43,8 +43,10 @@ def _hide(mail: Mail, hidden: str) -> bool:
     """True where a worker holds the mail: it is left as it is. Lock order as in claims.py: control, row, tally."""
     db.locked(CampaignControl.select().where(CampaignControl.campaign_id == mail.campaign_id)).get()
     there = db.locked(Mail.select(Mail.id, Mail.status, Mail.due_at).where(Mail.id == mail.id)).first()
-    if there is None or there.status in _HELD:
-        return there is not None
+    if there is None:
+        return False
+    if there.status in _HELD or ranges.is_held(mail.campaign_id, there):
+        return True
     changes = {"email": ERASED, "email_key": hidden, "fields": None, "smtp_text": None}
     # Its claim ends, so that nothing a worker still learns is written to it.
     changes |= {"lease_token": None, "claim_id": None}

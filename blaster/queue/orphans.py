@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from blaster import db
 from blaster.db import crm_db
 from blaster.models.crm_db import CampaignControl, Lease, Mail, SmtpServer
-from blaster.queue import control, leases, quota, tally
-from blaster.queue.claims import Claim, Row
+from blaster.models.ranges import ClaimedRange
+from blaster.queue import control, leases, quota, ranges, tally
 from blaster.queue.leases import Hold
+from blaster.queue.rows import Claim, Row
 
 SLICE = 1_000
 
@@ -57,6 +58,7 @@ def sweep() -> Counter:
     with db.session(crm_db):
         active = Mail.campaign_id.in_(_unfinished()) & Mail.status.in_(("claimed", "sending"))
         tokens = {token for (token,) in Mail.select(Mail.lease_token).where(active).distinct().tuples()}
+        tokens |= {token for (token,) in ClaimedRange.select(ClaimedRange.lease_token).distinct().tuples()}
         known = {token for (token,) in Lease.select(Lease.token).tuples()}
     return _recover(tokens - known)
 
@@ -65,6 +67,9 @@ def _recover(tokens: set[int], user_id: int | None = None) -> Counter:
     done = Counter()
     with db.session(crm_db):
         campaigns = _unfinished(user_id) if tokens else []
+        held = ranges.of_tokens(tokens)
+    for each in held:
+        done += db.transaction(crm_db, lambda r=each: _recover_range(r))
     for campaign_id in campaigns:
         while slice_done := db.transaction(crm_db, lambda c=campaign_id: _recover_slice(c, tokens)):
             done += slice_done
@@ -76,6 +81,12 @@ def _unfinished(user_id: int | None = None) -> list[int]:
     if user_id is not None:
         query = query.where(CampaignControl.user_id == user_id)
     return [campaign_id for (campaign_id,) in query.tuples()]
+
+
+def _recover_range(held: ClaimedRange) -> Counter:
+    mails = ranges.end(held, db.now(crm_db))
+    tally.add(held.campaign_id, 0, {"active": -mails, "pending": mails})
+    return Counter(pending=mails) if mails else Counter()
 
 
 def _recover_slice(campaign_id: int, tokens: set[int]) -> Counter:

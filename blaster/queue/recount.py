@@ -15,6 +15,9 @@ _SUMS = " UNION ALL ".join(
 _BOTH = (
     "SELECT 1 AS counted, status AS state, COUNT(*) AS n FROM mail_blaster WHERE campaign_id=%s GROUP BY status"
     " UNION ALL SELECT 1, status, COUNT(*) FROM archived_mails WHERE campaign_id=%s GROUP BY status"
+    # Rows that are held say that they are pending (ranges.py).
+    " UNION ALL SELECT 1, 'claimed', SUM(held) FROM claimed_ranges WHERE campaign_id=%s"
+    " UNION ALL SELECT 1, 'pending', -SUM(held) FROM claimed_ranges WHERE campaign_id=%s"
     f" UNION ALL {_SUMS}"
 )
 
@@ -26,7 +29,7 @@ def difference(campaign_id: int) -> dict[str, int]:
     """
     found: Counter = Counter()
     with db.session(crm_db):
-        for counted, state, n in db.execute(crm_db, _BOTH, *[campaign_id] * (2 + len(tally.STATES))).fetchall():
+        for counted, state, n in db.execute(crm_db, _BOTH, *[campaign_id] * (4 + len(tally.STATES))).fetchall():
             found[tally.column_of(state)] += int(n or 0) * (1 if counted else -1)
     return {state: n for state, n in found.items() if n}
 

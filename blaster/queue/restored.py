@@ -8,7 +8,8 @@ from blaster import db
 from blaster.db import campaign_db, crm_db
 from blaster.models.campaign_db import Recipient
 from blaster.models.crm_db import CampaignControl, Lease, Mail
-from blaster.queue import control, tally
+from blaster.models.ranges import ClaimedRange
+from blaster.queue import control, ranges, tally
 
 SLICE = 1_000
 WORDS = "The backup does not know what became of it."
@@ -22,7 +23,9 @@ def let_nobody_work() -> int:
     with db.session(crm_db):
         Lease.delete().execute()
         ids = [campaign_id for (campaign_id,) in CampaignControl.select(CampaignControl.campaign_id).tuples()]
-    return sum(_doubt(campaign_id, _HELD) for campaign_id in ids)
+        held = list(ClaimedRange.select())
+    in_ranges = sum(db.transaction(crm_db, lambda r=each: _doubt_range(r)) for each in held)
+    return in_ranges + sum(_doubt(campaign_id, _HELD) for campaign_id in ids)
 
 
 def finish(campaign_id: int) -> int:
@@ -60,6 +63,13 @@ def _doubt(campaign_id: int, states: tuple[str, ...]) -> int:
     while slice_done := db.transaction(crm_db, lambda: _doubt_slice(campaign_id, states)):
         done += slice_done
     return done
+
+
+def _doubt_range(held: ClaimedRange) -> int:
+    charge = {"smtp_account_id": held.smtp_account_id, "bucket": held.bucket}
+    mails = ranges.end(held, db.now(crm_db), **_DOUBT, **charge)
+    tally.add(held.campaign_id, 0, {"active": -mails, "unknown": mails})
+    return mails
 
 
 def _doubt_slice(campaign_id: int, states: tuple[str, ...]) -> int:

@@ -29,7 +29,6 @@ class Feeder:
         self.pools: list[ServerPool] = []
         self.campaigns: dict[int, list[int]] = {}
         self._messages, self._batch, self._delay = messages, worker_batch, loop_delay
-        self._marks: dict[int, int] = {}
         self._empty_until: dict[int, float] = defaultdict(float)
         self._turns: dict[int, int] = defaultdict(int)
         self._failed = False  # something went wrong in this round
@@ -82,9 +81,9 @@ class Feeder:
         if not lanes:
             return False
         limits = _limits(lanes, min(stock, self._share(pool, campaign_id)))
-        of, mark = {lane.account.id: lane for lane in lanes}, self._marks.get(campaign_id, 0)
+        of = {lane.account.id: lane for lane in lanes}
         try:
-            grants = claims.claim(pool.server.user_id, pool.server.id, campaign_id, pool.hold, limits, mark)
+            grants = claims.claim(pool.server.user_id, pool.server.id, campaign_id, pool.hold, limits)
         except claims.Fenced:
             pool.stop()
             return False
@@ -122,8 +121,6 @@ class Feeder:
 
     def _note(self, campaign_id: int, limits: dict[int, int], grants: dict[int, claims.Grant]) -> None:
         found = sum(len(grant.rows) for grant in grants.values())
-        if found:
-            self._marks[campaign_id] = claims.low_water(campaign_id, self._marks.get(campaign_id, 0))
         if found < sum(limits.values()) and all(grant.left > 0 for grant in grants.values()):
             self._empty_until[campaign_id] = time.monotonic() + EMPTY_SECONDS
 

@@ -8,7 +8,7 @@ from collections import deque
 from blaster import db, vault, windows
 from blaster.mail.transport import Credentials, Endpoint, Session, open_session
 from blaster.models.crm_db import SmtpAccount
-from blaster.queue.claims import Row
+from blaster.queue.rows import Row
 
 IDLE_SECONDS = 30.0
 FIRST_RATE = 20.0  # mails a second, until measured

@@ -4,7 +4,7 @@ import random
 
 from blaster.mail.replies import classify
 from blaster.mail.session import Reply
-from blaster.queue.claims import Outcome, Row
+from blaster.queue.rows import Outcome, Row
 
 MINUTE = 60_000
 ATTEMPTS = 6

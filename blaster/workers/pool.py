@@ -13,8 +13,8 @@ from blaster.mail.session import Reply
 from blaster.mail.transport import Endpoint
 from blaster.models.crm_db import SmtpAccount, SmtpHealth, SmtpServer
 from blaster.queue import health
-from blaster.queue.claims import Row
 from blaster.queue.leases import Hold
+from blaster.queue.rows import Row
 from blaster.workers import outcomes
 from blaster.workers.journal import Journal
 from blaster.workers.lane import IDLE_SECONDS, Lane

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from blaster.queue import claims, leases, orphans
-from blaster.queue.claims import Outcome
 from blaster.queue.leases import Hold
+from blaster.queue.rows import Outcome
 from blaster.workers import journal, outcomes
 from blaster.workers.journal import Notes
 

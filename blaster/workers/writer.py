@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from blaster import db
 from blaster.db import crm_db
 from blaster.queue import claims, guard
-from blaster.queue.claims import Outcome, Row
+from blaster.queue.rows import Outcome, Row
 
 log = logging.getLogger(__name__)
 

@@ -6,6 +6,7 @@ import time
 from blaster import boot, config, db, servers
 from blaster.db import crm_db
 from blaster.models.crm_db import CampaignControl, Mail
+from blaster.models.ranges import CampaignCursor
 from blaster.queue import claims, control, leases, tally
 from scripts.bench import letter
 from scripts.bench.bed import PLENTY
@@ -40,6 +41,9 @@ def consume(campaign_id: int, mails: int) -> None:
         for start in range(first, first + mails, CHUNK):
             end = min(start + CHUNK, first + mails) - 1
             Mail.update(status="sent", due_at=start).where(mine & Mail.id.between(start, end)).execute()
+        db.insert_new(
+            CampaignCursor, (CampaignCursor.campaign_id, CampaignCursor.last_id), [(campaign_id, first + mails - 1)]
+        )
         tally.add(campaign_id, 0, {"pending": -mails, "sent": mails})
 
 
@@ -47,7 +51,7 @@ class Claimer:
     """An SMTP server with one account, and its lease."""
 
     def __init__(self, user_id: int, campaign_id: int):
-        self.user_id, self.campaign_id, self.mark = user_id, campaign_id, 0
+        self.user_id, self.campaign_id = user_id, campaign_id
         self.server = servers.add_server(user_id, host="127.0.0.1", port=25, encryption="none")
         limits = {"daily_limit": PLENTY, "hourly_limit": PLENTY}
         address = f"server{self.server.id}@bench.example.com"
@@ -56,12 +60,10 @@ class Claimer:
         self.found = 0
 
     def claim(self, limit: int) -> float:
-        """Claim as the feeder does, its low-water mark included; returns the seconds it took."""
+        """Claim as the feeder does; returns the seconds it took."""
         started = time.monotonic()
         mine = (self.user_id, self.server.id, self.campaign_id, self.hold)
-        self.found = len(claims.claim(*mine, {self.account.id: limit}, self.mark)[self.account.id].rows)
-        if self.found:
-            self.mark = claims.low_water(self.campaign_id, self.mark)
+        self.found = len(claims.claim(*mine, {self.account.id: limit})[self.account.id].rows)
         return time.monotonic() - started
 
 

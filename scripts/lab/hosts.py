@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from blaster.supervisor import Child
@@ -128,7 +129,9 @@ def open_connections(child: Child, ports: set[int]) -> int:
     """Its TCP connections to these ports, as the kernel of Linux sees them."""
     sockets = set()
     for descriptor in Path(f"/proc/{child.process.pid}/fd").iterdir():
-        target = os.readlink(descriptor)
+        target = ""
+        with suppress(FileNotFoundError):  # closed by a thread that the signal had not reached yet
+            target = os.readlink(descriptor)
         if target.startswith("socket:["):
             sockets.add(target[8:-1])
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
