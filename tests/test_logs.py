@@ -88,7 +88,7 @@ class TestRequests:
         assert len(answer.headers["X-Request-ID"]) == 16
 
     def test_no_entry_tells_a_token_of_an_address(self, app, visitor, entries, monkeypatch):
-        def fail(*_):
+        def fail(**_):
             raise RuntimeError("broken")
 
         app.config["PROPAGATE_EXCEPTIONS"] = False

@@ -252,8 +252,9 @@ class TestWhatReadsThem:
         named = {(name, label, value) for name, label, some in used if label for value in some.split("|")}
         assert named and named <= values
 
-    def test_all_of_them_are_shown_somewhere(self, databases):
-        said = "".join((DEPLOY / file).read_text() for file in ("grafana/blaster.json", "prometheus/alerts.yml"))
+    @pytest.mark.parametrize("files", [["grafana/blaster.json", "prometheus/alerts.yml"], ["../docs/MONITORING.md"]])
+    def test_none_is_forgotten(self, databases, files):
+        said = "".join((DEPLOY / file).read_text() for file in files)
         names = {s.name for f in text_string_to_metric_families(metrics.text().decode()) for s in f.samples}
         assert {name for name in names if not re.search(rf"{name}\b", said)} == set()
 
