@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from peewee import IntegrityError, Value
 
-from blaster import db, drafts, idempotency, trial
+from blaster import allowance, db, drafts, idempotency, trial
 from blaster.db import campaign_db, crm_db
 from blaster.errors import Conflict, Invalid, NotFound
 from blaster.idempotency import Once
@@ -180,19 +180,25 @@ def review(user_id: int, campaign_id: int, *, accounts, public_url: str, warn_at
         mine = (RecipientList.id == campaign.list_id) & (RecipientList.user_id == user_id)
         chosen = RecipientList.get_or_none(mine)
         first = Recipient.select().where(Recipient.list_id == campaign.list_id).order_by(Recipient.id).first()
-        open_ones = _with_status(Campaign.campaign_id).where(
-            (Campaign.user_id == user_id) & CampaignStatus.status.in_(["staging", "running"])
-        )
-        found = look_over(campaign, chosen, first, accounts, open_ones.count(), warn_at)
+        found = look_over(campaign, chosen, first, accounts, under_way(user_id), warn_at)
         owner = User.get_or_none(User.id == user_id)
         unverified = trial.strangers(user_id, campaign.list_id)
         on_trial = [Problem(trial.sentence(unverified), "addresses")] if unverified else []
+        refused = allowance.refusal(user_id, chosen.size if chosen else 0)
+        on_trial += [Problem(refused, "")] if refused else []
         return replace(found, problems=[*found.problems, *on_trial, *about_sender(owner, public_url)])
 
 
-def start(user_id: int, campaign_id: int, *, due_at: int | None = None) -> Campaign:
+def under_way(user_id: int) -> int:
+    """How many campaigns of the user are sent at once."""
+    going = (Campaign.user_id == user_id) & CampaignStatus.status.in_(["staging", "running"])
+    with db.session(campaign_db):
+        return _with_status(Campaign.campaign_id).where(going).count()
+
+
+def start(user_id: int, campaign_id: int, *, due_at: int | None = None, warn_at: int = 5) -> Campaign:
     """draft or scheduled -> staging. The recipients on the list now are those of the campaign: `.stage_until` is the
-    last one's id. `due_at`: only if it is scheduled for this instant still.
+    last one's id. `due_at`: only if it is scheduled for this instant still. `warn_at`: so many at once are logged.
 
     The caller hands it over to Server 2 (`queue.control.open_campaign`); if it cannot, the workers find it by
     `started`. Raises NotFound, and Conflict where there is nothing to start.
@@ -209,6 +215,9 @@ def start(user_id: int, campaign_id: int, *, due_at: int | None = None) -> Campa
         total = Recipient.select().where(_staged(draft)).count()
         if not total:
             raise Conflict("Choose a list with recipients first.")
+        db.locked(User.select(User.id).where(User.id == user_id)).first()  # two at once must not both be the last
+        if refused := allowance.refusal(user_id, total):
+            raise Conflict(refused)
         if unverified := trial.strangers(user_id, draft.list_id, until=draft.stage_until):
             raise Conflict(trial.sentence(unverified))
         counts = {"total_emails": total, "pending_emails": total}
@@ -218,6 +227,8 @@ def start(user_id: int, campaign_id: int, *, due_at: int | None = None) -> Campa
 
     campaign = db.transaction(campaign_db, work)
     log.info("campaign %s of user %s: started", campaign_id, user_id)
+    if (number := under_way(user_id)) >= warn_at:
+        log.warning("user %s: %s campaigns at once; the guide recommends 3 to 5 at most", user_id, number)
     return campaign
 
 

@@ -4,12 +4,14 @@ import re
 
 from peewee import IntegrityError
 
-from blaster import addresses, db, passwords, sessions, trial, zones
+from blaster import addresses, db, password_links, passwords, sessions, trial, zones
 from blaster.db import campaign_db
 from blaster.errors import Invalid, NotFound
 from blaster.models.campaign_db import User
+from blaster.models.sign_in import PasswordLink
 
 _TAG = re.compile(r"\{[{%]")
+ROLES = ("user", "admin")
 _TAKEN = "There is a user with this address already."
 
 
@@ -79,6 +81,13 @@ def list_all() -> list[User]:
         return list(User.select().order_by(User.id))
 
 
+def search(words: str = "", *, after: int = 0, limit: int = 50) -> list[User]:
+    """Those with this in their address or name, from the id `after` on."""
+    query = User.select().where(User.id > after).order_by(User.id).limit(limit)
+    with db.session(campaign_db):
+        return list(query.where(User.email.contains(words) | User.name.contains(words)) if words else query)
+
+
 def authenticate(email: str, password: str) -> User | None:
     """The user if the password is right and the user is active."""
     user = by_email(email)
@@ -96,6 +105,25 @@ def edit_profile(user_id: int, *, name: str, time_zone: str) -> None:
     if not zones.is_known(time_zone):
         raise Invalid({"time_zone": "Choose a time zone of the list."})
     _update(user_id, name=name.strip()[:120], time_zone=time_zone)
+
+
+def edit(user_id: int, *, role: str, most_campaigns: str, most_recipients: str) -> None:
+    """For administrators: what the user may; the quotas as typed, 0 or empty for none. Raises Invalid, NotFound."""
+    errors: dict[str, str] = {}
+    numbers = {"most_campaigns": most_campaigns, "most_recipients": most_recipients}
+    values = {name: _quota(name, str(typed).strip(), errors) for name, typed in numbers.items()}
+    if role not in ROLES:
+        errors["role"] = "Choose a role of the list."
+    if errors:
+        raise Invalid(errors)
+    _update(user_id, role=role, **values)
+
+
+def _quota(name: str, typed: str, errors: dict[str, str]) -> int:
+    if typed and not (typed.isascii() and typed.isdigit() and len(typed) < 10):
+        errors[name] = "Enter a whole number up to 999,999,999; 0 for no limit."
+        return 0
+    return int(typed or 0)
 
 
 def edit_sender(user_id: int, *, organisation: str, postal_address: str) -> None:
@@ -129,6 +157,19 @@ def set_password(user_id: int, password: str) -> None:
     """Change the password and end all sessions of the user. Raises Invalid, NotFound."""
     user = get(user_id)
     _close_and_update(user_id, password_hash=_hash(password, user.name, user.email))
+
+
+def set_password_by(link: PasswordLink, password: str) -> None:
+    """The same by a link, which is used up by it. Raises Invalid, NotFound."""
+    user = get(link.user_id)
+    known = _hash(password, user.name, user.email)
+
+    def work():
+        password_links.use(link)
+        _update(user.id, password_hash=known)
+        sessions.end_all(user.id)
+
+    db.transaction(campaign_db, work)
 
 
 def set_active(user_id: int, active: bool) -> None:

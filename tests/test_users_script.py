@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from blaster import users
+from blaster import audit, password_links, second_factors, users
 
 PROJECT = Path(__file__).parent.parent
 
@@ -30,12 +30,12 @@ def test_a_created_user_can_sign_in_with_the_printed_password(run):
     assert run("list") == "anna@example.com\tadmin\tactive\tAnna\n"
 
 
-def test_a_disabled_user_is_kept_out_until_enabled(run):
+def test_a_suspended_user_is_kept_out_until_that_is_lifted(run):
     users.create("bob@example.com", "Bob", "a longer pass phrase")
-    run("disable", "bob@example.com")
+    run("suspend", "bob@example.com")
     assert users.authenticate("bob@example.com", "a longer pass phrase") is None
-    assert "disabled" in run("list")
-    run("enable", "bob@example.com")
+    assert "suspended" in run("list")
+    run("lift", "bob@example.com")
     assert users.authenticate("bob@example.com", "a longer pass phrase")
 
 
@@ -49,10 +49,32 @@ def test_a_new_password_replaces_the_old_one(run):
 def test_what_is_not_possible_is_said_and_exits_1(run):
     users.create("bob@example.com", "Bob", "a longer pass phrase")
     assert run("create", "Bob@Example.com", expect=1) == "There is a user with this address already.\n"
-    assert run("disable", "nobody@example.com", expect=1) == "There is no user nobody@example.com.\n"
+    assert run("suspend", "nobody@example.com", expect=1) == "There is no user nobody@example.com.\n"
     assert "Traceback" not in run("create", "not an address", expect=1)
 
 
 def test_wrong_arguments_exit_2_and_help_0(run):
     run("fly", expect=2)
     assert "examples:" in run("--help")
+
+
+def test_an_invitation_is_a_link_to_choose_a_password_with(run):
+    printed = run("invite", "anna@example.com", "--name", "Anna")
+    token = printed.rsplit("/password/", 1)[1].strip()
+    users.set_password_by(password_links.get(token), "seven odd green lamps")
+    assert users.authenticate("anna@example.com", "seven odd green lamps").role == "user"
+
+
+def test_quota_and_second_factor_are_looked_after_and_all_is_noted(run):
+    bob = users.create("bob@example.com", "Bob", "a longer pass phrase")
+    second_factors.drawn(bob.id)
+    run("quota", "bob@example.com", "--campaigns", "5", "--recipients", "100000")
+    run("second-factor", "bob@example.com")
+    run("second-factor", "bob@example.com", expect=1)
+    changed = users.get(bob.id)
+    assert (changed.most_campaigns, changed.most_recipients, changed.role) == (5, 100_000, "user")
+    noted = [(row.act, row.target, row.details) for row in audit.search(audit.Asked(bob.id))]
+    assert noted == [
+        ("remove", "second-factor", ""),
+        ("edit", "user", "most campaigns 5, most recipients 100000"),
+    ]

@@ -4,16 +4,18 @@ from flask import Blueprint, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from blaster import db, domain_check, oauth, servers, signing, warmup
+from blaster import audit, db, domain_check, oauth, servers, signing, warmup
 from blaster.mail import presets
 from blaster.mail.presets import Preset
 from blaster.models.crm_db import SmtpAccount, SmtpServer
 from blaster.queue import health
-from blaster.web import connection, htmx
+from blaster.web import audited, connection, htmx
 from blaster.web.forms import accepted
 from blaster.web.server_forms import AccountForm, for_new_account, of_account
 
 bp = Blueprint("accounts", __name__)
+
+_NOTED = ("hourly_limit", "daily_limit", "warmup_start", "warmup_from", "login", "auth")
 
 
 @bp.route("/servers/<int:server_id>/accounts/new", methods=["GET", "POST"])
@@ -23,6 +25,7 @@ def new(server_id: int) -> ResponseReturnValue:
     preset = presets.of_server(server.preset, server.host)
     form = _form(server, preset, for_new_account(preset))
     if account := accepted(form, lambda: servers.add_account(current_user.id, server_id, **form.data)):
+        audited.tell(f"hourly limit {account.hourly_limit}, daily limit {account.daily_limit}")
         _warn(account, preset)
         if account.auth != "password":
             flash(f"Account added. It sends once you have signed in with {account.auth.capitalize()}.", "success")
@@ -41,7 +44,10 @@ def edit(account_id: int) -> ResponseReturnValue:
     form = _form(server, preset, of_account(account), account.auth)
     if accepted(form, lambda: servers.edit_account(current_user.id, account_id, **form.data)):
         health.clear(current_user.id, server.id, account_id)
-        _warn(servers.get_account(current_user.id, account_id), preset)
+        saved = servers.get_account(current_user.id, account_id)
+        changed = audit.changes(account, saved, *_NOTED)
+        audited.tell(", ".join(filter(None, [changed, form.password.data and "another password"])))
+        _warn(saved, preset)
         flash("Account saved.", "success")
         return _to_server(server.id)
     return _page(form, server, account, preset)

@@ -1,13 +1,13 @@
 """For administrators: how the installation fares, what a larger one needs. No address and no content of any mail."""
 
-from flask import Blueprint, abort, current_app, render_template, request
+from flask import Blueprint, current_app, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 
 from blaster import capacity
 from blaster.capacity import plan
 from blaster.errors import Invalid
+from blaster.web import admins
 from blaster.web.forms import Form, NumberField, refuse, whole_number
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
@@ -35,10 +35,7 @@ class PlanForm(Form):
     daily = NumberField("Daily limit of an account")
 
 
-@bp.before_request
-def _admins_only() -> None:
-    if not current_user.is_admin:
-        abort(403)
+bp.before_request(admins.only)
 
 
 @bp.get("/capacity")

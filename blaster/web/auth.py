@@ -11,13 +11,14 @@ from flask_login import LoginManager, UserMixin, current_user, login_user, logou
 from blaster import login_attempts, second_factors, sessions, users
 from blaster.errors import NotFound
 from blaster.models.campaign_db import User
-from blaster.web import agents, htmx, kept
+from blaster.web import agents, audited, htmx, kept
 from blaster.web.forms import CodeForm, LoginForm, refuse
 
 bp = Blueprint("auth", __name__)
 
 _PUBLIC = {"static", "health.alive", "health.ready", "health.figures"}
-_PUBLIC |= {"auth.login", "unsubscribe.show", "unsubscribe.change", "trial.show", "trial.confirm"}
+_PUBLIC |= {"password_links.ask", "password_links.set_password"}
+_PUBLIC |= {"auth.login", "auth.code", "unsubscribe.show", "unsubscribe.change", "trial.show", "trial.confirm"}
 _PUBLIC |= {"tracking.opened", "tracking.clicked"}
 _HALF = "half"  # in the session of whoever has shown the password and not the second factor
 _CODE_SECONDS = 600  # between the two
@@ -47,7 +48,7 @@ def require_sign_in(app: Flask) -> None:
 
 
 def _load(cookie: str) -> Person | None:
-    if request.blueprint in ("unsubscribe", "tracking", "api"):
+    if request.blueprint in ("unsubscribe", "tracking", "api", "health"):
         return None  # it does not matter who it is, and Server 1 may be away; programs have no cookies
     user_id, _, token = cookie.partition(".")
     seen = sessions.find(int(user_id), token) if user_id.isdecimal() and len(user_id) < 19 else None
@@ -99,10 +100,12 @@ def login() -> ResponseReturnValue:
     try:
         attempt = login_attempts.begin(form.email.data, request.remote_addr or "")
     except login_attempts.TooMany as error:
+        audited.kept_out(form.email.data, throttled=True)
         refuse(form, "", str(error))
         return *_page(form, 429), {"Retry-After": str(error.seconds)}
     user = users.authenticate(form.email.data, form.password.data)
     if user is None:
+        audited.kept_out(form.email.data)
         refuse(form, "", "That e-mail address and password do not match.")
         return _page(form, 422)
     if second_factors.is_on(user.id):
@@ -111,6 +114,7 @@ def login() -> ResponseReturnValue:
         )  # the attempt goes on counting: whoever has the password must not guess codes with it
     login_attempts.succeed(attempt)
     begin(user)
+    audited.signed_in(user.id)
     return _signed_in()
 
 
@@ -136,13 +140,16 @@ def code() -> ResponseReturnValue:
     try:
         attempt = login_attempts.begin(user.email, request.remote_addr or "")
     except login_attempts.TooMany as error:
+        audited.kept_out(user.email, throttled=True)
         refuse(form, "", str(error))
         return *_code_page(form, 429), {"Retry-After": str(error.seconds)}
     if not second_factors.is_right(user.id, form.code.data):
+        audited.kept_out(user.email)
         refuse(form, "code", "This is not the code of this half minute, or it was used already.")
         return _code_page(form, 422)
     login_attempts.succeed(attempt)
     begin(user)
+    audited.signed_in(user.id)
     return _signed_in()
 
 

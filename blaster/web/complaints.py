@@ -1,11 +1,10 @@
 """For administrators: addresses that nobody on this installation may write to, because somebody there complained."""
 
-from flask import Blueprint, abort, flash, render_template, request, url_for
+from flask import Blueprint, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user
 
 from blaster import suppressions
-from blaster.web import htmx
+from blaster.web import admins, htmx
 from blaster.web.forms import accepted
 from blaster.web.suppressions import REASONS, LiftForm
 
@@ -14,10 +13,7 @@ bp = Blueprint("complaints", __name__, url_prefix="/admin/complaints")
 PAGE = 50
 
 
-@bp.before_request
-def _admins_only() -> None:
-    if not current_user.is_admin:
-        abort(403)
+bp.before_request(admins.only)
 
 
 @bp.get("")

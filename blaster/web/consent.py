@@ -12,6 +12,7 @@ from blaster.models.bounces import Mailbox
 from blaster.models.crm_db import SmtpAccount
 from blaster.oauth import Holder
 from blaster.queue import health
+from blaster.web import audited
 
 bp = Blueprint("consent", __name__)
 
@@ -48,6 +49,7 @@ def answer() -> ResponseReturnValue:
     """The provider sends the owner back with a code, or with the reason why not. Good once, in the same browser."""
     kept = session.pop(_KEPT, None)
     if kept is None or not compare_digest(kept["state"], request.args.get("state", "")):
+        audited.refuse()
         flash("This answer belongs to no sign-in that was begun here. Please begin again.", "error")
         return redirect(url_for("servers.index"), 303)
     holder = _holder(kept)
@@ -60,8 +62,10 @@ def answer() -> ResponseReturnValue:
         if not tokens.refresh:
             raise consent.Ended("no refresh token came")
     except (consent.Ended, consent.Unreachable) as error:
+        audited.refuse()
         flash(f"No consent was given for {name}: {str(error)[:300]}", "error")
         return _back(holder)
+    audited.tell("of a mailbox" if isinstance(holder, Mailbox) else "", target_id=holder.id)
     oauth.store(current_user.id, holder.id, provider.key, tokens, type(holder))
     if isinstance(holder, SmtpAccount):
         health.clear(current_user.id, holder.smtp_server_id, holder.id)

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from blaster import db
 from blaster.errors import Conflict, Invalid, NotFound
-from blaster.web import htmx, kept
+from blaster.web import audited, htmx, kept, request_log
 from blaster.web.api import problems
 from blaster.web.security import OtherSite
 
@@ -57,6 +57,7 @@ def _http(error: HTTPException) -> ResponseReturnValue:
 
 def _conflict(error: Conflict) -> ResponseReturnValue:
     """Back to the page that had the button, with the reason on top."""
+    audited.refuse()
     flash(str(error), "error")
     return htmx.redirect(_came_from())
 
@@ -88,13 +89,13 @@ def _other_site(_error: OtherSite) -> ResponseReturnValue:
 
 
 def _unavailable(error: Exception) -> ResponseReturnValue:
-    log.warning("%s %s: %s", request.method, request.path, error)
+    log.warning("%s: %s", request_log.what(), error)
     text = "The database does not answer just now. Nothing was lost; try again in a moment."
     return _page(503, "One moment, please", text, **{"Retry-After": "5"})
 
 
 def _full(error: Exception) -> ResponseReturnValue:
-    log.error("%s %s: the disk of the database is full: %s", request.method, request.path, error)
+    log.error("%s: the disk of the database is full: %s", request_log.what(), error)
     text = "The disk of the database is full, so nothing is stored and nothing is sent. All goes on once there is room."
     return _page(503, "No room", text, **{"Retry-After": "60"})
 
@@ -105,5 +106,5 @@ def _crash(error: Exception) -> ResponseReturnValue:
     if db.is_full(error):
         return _full(error)
     error_id = secrets.token_hex(4)
-    log.error("error %s: %s %s", error_id, request.method, request.path, exc_info=error)
+    log.error("error %s: %s", error_id, request_log.what(), exc_info=error)
     return _page(500, "Something broke", f"It was written to the log as error {error_id}. Please try again.")

@@ -10,7 +10,7 @@ from wtforms.widgets import NumberInput
 
 from blaster import zones
 from blaster.errors import Invalid
-from blaster.web import kept
+from blaster.web import audited, kept
 
 
 class Form(FlaskForm):
@@ -51,15 +51,17 @@ def accepted(form: FlaskForm, save: Callable):
     """
     if kept.AGAIN in request.form:
         flash("This is what you had typed. Nothing is saved yet.", "warning")
-        return None
+        return audited.refuse()
     if not form.validate_on_submit():
-        return None
+        return audited.refuse()
     try:
         result = save()
     except Invalid as error:
         for name, sentence in error.errors.items():
             refuse(form, name, sentence)
-        return None
+        return audited.refuse()
+    if isinstance(made := getattr(result, "id", None), int):
+        audited.tell(target_id=made)
     return True if result is None else result
 
 

@@ -16,7 +16,14 @@ FIELD = "kept"  # of the page that asks to sign in: the fields as JSON
 
 _UNSEEN = {"csrf_token", AGAIN}  # and passwords, which no page shows
 # They answer a POST without `forms.accepted`.
-_WITHOUT = {"auth.login", "auth.code", "domains.check", "trial.trials"}
+_WITHOUT = {
+    "auth.login",
+    "auth.code",
+    "password_links.ask",
+    "password_links.set_password",
+    "domains.check",
+    "trial.trials",
+}
 
 
 def is_form(endpoint: str | None, methods: Iterable[str]) -> bool:

@@ -10,7 +10,7 @@ from blaster import recipients
 from blaster.errors import Invalid
 from blaster.lists import export, fields, work
 from blaster.models.list_work import ListWork
-from blaster.web import htmx
+from blaster.web import audited, htmx
 from blaster.web.downloads import csv_file
 from blaster.web.formatting import plural
 
@@ -37,6 +37,7 @@ def rename_field(list_id: int) -> ResponseReturnValue:
     """The field `old` is called `name` from now on."""
     recipients.get_list(current_user.id, list_id)
     if _given("name") in ("", _given("old")):
+        audited.refuse()
         flash("Give the field another name.", "error")
         return htmx.redirect(url_for(".show", list_id=list_id))
     return _tried(list_id, lambda: work.rename_field(current_user.id, list_id, _given("old"), _given("name")))
@@ -73,6 +74,7 @@ def _tried(list_id: int, change: Callable, words: str = "") -> ResponseReturnVal
     try:
         begun = change()
     except Invalid as error:
+        audited.refuse()
         flash(str(error), "error")
         return htmx.redirect(url_for(".show", list_id=list_id))
     if begun is not None:

@@ -10,7 +10,7 @@ from flask_login import current_user
 from blaster import campaigns, pace, progress, senders
 from blaster.models.campaign_db import CampaignStatus
 from blaster.queue import control, domains, guard
-from blaster.web import charts, htmx, outlook, polls, supply, waiting
+from blaster.web import audited, charts, htmx, outlook, polls, supply, waiting
 from blaster.web.polls import REFRESH
 
 bp = Blueprint("progress", __name__, url_prefix="/campaigns")
@@ -137,6 +137,7 @@ def resume(campaign_id: int) -> ResponseReturnValue:
     """Go on where it stopped; where the guard rails stopped it, only with its owner's word (`understood`)."""
     if guard.outlook(current_user.id, campaign_id)[1]:
         if not request.form.get("understood"):
+            audited.refuse()
             flash("Tick the box first: it says what may happen.", "error")
             return htmx.redirect(url_for(".show", campaign_id=campaign_id))
         guard.understood(current_user.id, campaign_id)

@@ -10,7 +10,7 @@ from wtforms import PasswordField
 
 from blaster import login_attempts, sessions, users
 from blaster.errors import Invalid
-from blaster.web import auth, htmx, kept
+from blaster.web import audited, auth, htmx, kept
 from blaster.web.forms import Form, refuse
 
 bp = Blueprint("proof", __name__)
@@ -24,12 +24,15 @@ DANGEROUS = {
     "list_settings.export_csv",
     "suppressions.export",
     "ledger.export",
+    "activity.export_all",
+    "webhooks.rotate",
     "second_factor.show",
     "second_factor.confirm",
     "second_factor.renew",
     "second_factor.remove",
 }
 _REPLACE_A_SECRET = {"accounts.edit", "mailboxes.edit"}
+_SENT = {"trial.trials", "api_tokens.index"}  # only what is sent there
 _FOR_ADMINS = {"complaints", "users"}  # blueprints
 
 
@@ -60,8 +63,8 @@ def _is_dangerous() -> bool:
     if request.endpoint in DANGEROUS:
         return True
     if request.endpoint in _REPLACE_A_SECRET:
-        return request.method == "POST" and bool(request.form.get("password"))
-    return request.method == "POST" and (request.blueprint in _FOR_ADMINS or request.endpoint == "trial.trials")
+        return request.method == "POST" and bool(request.form.get("password") or _AHEAD in request.form)
+    return request.method == "POST" and (request.blueprint in _FOR_ADMINS or request.endpoint in _SENT)
 
 
 def _is_entered(form: ProofForm) -> bool:
@@ -99,8 +102,10 @@ def check(password: str) -> None:
     try:
         attempt = login_attempts.begin(current_user.email, request.remote_addr or "")
     except login_attempts.TooMany as error:
+        audited.kept_out(current_user.email, throttled=True)
         raise Invalid({FIELD: str(error)}) from error
     if not users.is_password(current_user.id, password):
+        audited.kept_out(current_user.email)
         raise Invalid({FIELD: "This is not your password."})
     login_attempts.succeed(attempt)
     sessions.prove(current_user.id, current_user.seen.session_id)

@@ -4,15 +4,17 @@ from flask import Blueprint, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from blaster import db, domain_check, servers, signing, warmup
+from blaster import audit, db, domain_check, servers, signing, warmup
 from blaster.mail import presets
 from blaster.models.crm_db import SmtpServer
 from blaster.queue import health, usage
-from blaster.web import charts, connection, htmx, supply
+from blaster.web import audited, charts, connection, htmx, supply
 from blaster.web.forms import accepted
 from blaster.web.server_forms import ServerForm, from_preset
 
 bp = Blueprint("servers", __name__, url_prefix="/servers")
+
+_NOTED = ("host", "port", "encryption", "max_connections")
 
 
 @bp.get("")
@@ -74,6 +76,7 @@ def edit(server_id: int) -> ResponseReturnValue:
     form = ServerForm(obj=server)
     if accepted(form, lambda: servers.edit_server(current_user.id, server_id, **form.data)):
         _forgive(server)
+        audited.tell(audit.changes(server, servers.get_server(current_user.id, server_id), *_NOTED))
         flash("Server saved.", "success")
         return htmx.redirect(url_for(".show", server_id=server_id))
     preset = presets.of_server(server.preset, server.host)

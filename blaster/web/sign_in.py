@@ -42,7 +42,7 @@ def _page(**forms: Form) -> str:
         "form": PasswordForm(formdata=None),
     } | forms
     rows = sessions.list_sessions(current_user.id)
-    return render_template("settings/sign_in.html", **forms, rows=rows, here=current_user.seen.session_id)
+    return render_template("settings/sign_in.html", **forms, rows=rows, this=current_user.seen.session_id)
 
 
 @bp.post("/email")

@@ -1,6 +1,6 @@
 """Users on trial verify the addresses that they may mail; administrators end a trial."""
 
-from flask import Blueprint, abort, current_app, flash, render_template, request, url_for
+from flask import Blueprint, current_app, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from itsdangerous import BadSignature, URLSafeTimedSerializer
@@ -13,7 +13,7 @@ from blaster.mail import single
 from blaster.mail.notice import notice
 from blaster.mail.session import Mail
 from blaster.queue import single as budget
-from blaster.web import connection, htmx, supply
+from blaster.web import admins, audited, connection, htmx, supply
 from blaster.web.forms import Form, accepted
 
 bp = Blueprint("trial", __name__)
@@ -45,6 +45,7 @@ def addresses() -> ResponseReturnValue:
         trouble = _send_link(address)
         if trouble:
             trial.remove(current_user.id, row_id, unsent=True)
+            audited.refuse()
         flash(trouble or f"A link was sent to {address}. Open it there.", "error" if trouble else "success")
         return htmx.redirect(url_for(".addresses"))
     rows = trial.list_addresses(current_user.id)
@@ -115,10 +116,12 @@ def _read(token: str) -> tuple[int, str]:
 @bp.route("/admin/trials", methods=["GET", "POST"])
 def trials() -> ResponseReturnValue:
     """Who is on trial; a POST ends the trial of `user`."""
-    if not current_user.is_admin:
-        abort(403)
+    if refusal := admins.only():
+        return refusal
     if request.method == "POST":
-        trial.trust(request.form.get("user", 0, type=int))
+        user_id = request.form.get("user", 0, type=int)
+        trial.trust(user_id)
+        audited.tell(user_id=user_id, target_id=user_id)
         flash("Trusted: this user may mail anybody now.", "success")
         return htmx.redirect(url_for(".trials"))
     return render_template("admin/trials.html", users=trial.on_trial())

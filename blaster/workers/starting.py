@@ -6,7 +6,7 @@ found by `campaigns.started` wherever a process dies.
 
 import logging
 
-from blaster import campaigns, schedule, servers
+from blaster import audit, campaigns, schedule, servers
 from blaster.errors import Conflict
 from blaster.schedule import Due
 
@@ -32,4 +32,5 @@ def _start(found: Due, public_url: str) -> None:
     if problems:
         raise Conflict(problems[0].text)
     campaigns.start(found.user_id, found.campaign_id, due_at=found.start_at)
+    audit.note(0, "start", "campaign", found.campaign_id, "as scheduled", user_id=found.user_id)
     log.info("campaign %s starts as scheduled", found.campaign_id)
