@@ -17,6 +17,7 @@ def main() -> None:
     schema.migrate()
     # Browsers keep several connections open each; the default of 100 would keep the next visitor waiting.
     plenty = {"connection_limit": 500, "asyncore_use_poll": True}
+    plenty["clear_untrusted_proxy_headers"] = not settings.trusted_proxies  # create_app looks at them
     server = create_server(application, host=settings.host, port=settings.port, threads=8, ident="Blaster", **plenty)
     for name in ("SIGTERM", "SIGBREAK"):  # SIGBREAK is how Windows asks
         if number := getattr(signal, name, None):

@@ -10,7 +10,7 @@ from blaster import campaigns, recipients
 from blaster.web import kept
 from tests.routes import ADMIN, OWNED, PERSONAL, ROUTES, build, own, rules
 from tests.test_isolation import everything
-from tests.web import PASSWORD
+from tests.web import PASSWORD, Visitor
 
 OURS = {"Origin": "http://localhost"}
 HTMX = OURS | {"HX-Request": "true"}
@@ -110,6 +110,16 @@ def test_more_than_a_form_holds_is_not_read(alice):
     alice.post("/logout")
     answer = send(alice, "/campaigns/new", {"html": "x" * 4_300_000})
     assert answer.status_code == 303 and answer.location == "/login"
+
+
+@pytest.mark.parametrize("url", ["/campaigns/new", "/login?kept=1&next=/campaigns/new", "/login/code?kept=1"])
+def test_a_browser_that_nobody_signed_in_with_may_not_bring_much(app, alice, url):
+    """Else any stranger could have the server read megabytes, again and again."""
+    alice.post("/logout")
+    large = {"kept" if "kept" in url else "html": "x" * 200_000}
+    assert send(alice, url, large).status_code in (303, 400, 401), "read, and looked at"
+    answer = send(Visitor(app), url, large)
+    assert answer.status_code in (303, 413) and "xxx" not in answer.text
 
 
 @pytest.mark.parametrize("path", ["/logout", "/campaigns/1/start", "/nowhere", "https://evil.example/", "/login"])

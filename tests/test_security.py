@@ -3,9 +3,9 @@ import re
 import pytest
 from playhouse.pool import MaxConnectionsExceeded
 
-from blaster import config, db, servers
+from blaster import config, db, servers, sessions
 from blaster.web import create_app
-from tests.web import Visitor
+from tests.web import PASSWORD, Visitor
 
 
 def policy_of(answer) -> dict[str, str]:
@@ -47,6 +47,30 @@ def test_the_cookie_is_closed(visitor):
 def test_the_cookie_is_for_https_where_that_is_set(databases):
     app = create_app(config.load(databases | {"BLASTER_SECURE_COOKIES": "yes"}))
     assert "Secure" in Visitor(app).get("/login").headers["Set-Cookie"]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("proxies", "sent", "client"),
+    [
+        (0, "203.0.113.7", "127.0.0.1"),
+        (1, "203.0.113.7", "203.0.113.7"),
+        (1, "198.51.100.1, 203.0.113.7", "203.0.113.7"),  # the first is what the visitor claims
+        (2, "198.51.100.1, 203.0.113.7, 192.0.2.9", "203.0.113.7"),
+        (1, "", "127.0.0.1"),
+        (1, "nonsense", "nonsense"),
+    ],
+)
+def test_so_many_proxies_are_believed_where_a_visitor_comes_from(databases, alice, proxies, sent, client):
+    app = create_app(config.load(databases | {"BLASTER_TRUSTED_PROXIES": str(proxies)}))
+    visitor = Visitor(app)
+    headers = {"X-Forwarded-For": sent, "X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"}
+    fields = {"csrf_token": visitor.token(), "email": "alice@example.com", "password": PASSWORD}
+    answer = visitor.client.post("/login", data=fields, headers=headers | {"Referer": "https://localhost/login"})
+    assert (answer.status_code, answer.location) == (303, "/")
+    assert sessions.list_sessions(alice.user_id)[0].client == client
+    hsts = answer.headers.get("Strict-Transport-Security")
+    assert hsts == ("max-age=31536000" if proxies else None)
 
 
 def test_a_form_without_its_token_changes_nothing(alice):

@@ -75,6 +75,7 @@ def signed_in(app) -> Callable[..., Visitor]:
         cookie = f"{user.id}.{sessions.begin(user, '127.0.0.1', 'Firefox on Linux')}"
         with person.client.session_transaction() as session:
             session["_user_id"], session["_fresh"] = cookie, True
+            session["known"] = True
         return person
 
     return make

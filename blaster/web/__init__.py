@@ -81,6 +81,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     request_log.register(app)
     polls.register(app)  # before a connection is taken
+    security.trust_proxies(app, settings.trusted_proxies)  # around all that asks where a request comes from
     app.before_request(_hold_connections)
     app.teardown_request(_give_connections_back)
     security.refuse_other_sites(app)  # before sign-in, which keeps what a form carries

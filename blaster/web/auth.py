@@ -22,7 +22,6 @@ _PUBLIC |= {"auth.login", "auth.code", "unsubscribe.show", "unsubscribe.change",
 _PUBLIC |= {"tracking.opened", "tracking.clicked"}
 _HALF = "half"  # in the session of whoever has shown the password and not the second factor
 _CODE_SECONDS = 600  # between the two
-_STRANGERS_LIMIT = 64 * 1024  # bytes of a request; the token check reads all of it
 
 
 class Person(UserMixin):
@@ -62,7 +61,7 @@ def _stop_strangers() -> ResponseReturnValue | None:
     if request.blueprint == "api" or current_user.is_authenticated:  # the API asks for a token itself
         return None
     is_kept = request.endpoint in ("auth.login", "auth.code") and kept.FIELD in request.args
-    request.max_content_length = kept.LIMIT if is_kept else _STRANGERS_LIMIT
+    request.max_content_length = kept.limit() if is_kept else kept.STRANGERS_LIMIT
     if request.endpoint is None or request.endpoint in _PUBLIC:
         return None
     return current_app.login_manager.unauthorized()
@@ -120,7 +119,7 @@ def login() -> ResponseReturnValue:
 
 def _ask_for_code(user: User) -> ResponseReturnValue:
     """The password was right. What was typed before goes on to the next page as well."""
-    session.clear()
+    kept.start_anew()
     session[_HALF] = [user.id, sessions.key(user.password_hash), time.time()]
     url = url_for("auth.code", **request.args)
     if kept.FIELD in request.form:
@@ -169,7 +168,7 @@ def begin(user: User) -> None:
     """Sign in this browser; copies of its former cookie are not. Raises Conflict as `sessions.begin`."""
     token = sessions.begin(user, request.remote_addr or "", agents.words(request.user_agent.string))
     session.clear()
-    session.permanent = True
+    kept.know()
     login_user(_load(f"{user.id}.{token}"))
 
 
@@ -198,5 +197,5 @@ def logout() -> ResponseReturnValue:
     with suppress(NotFound):
         sessions.end(current_user.id, current_user.seen.session_id)
     logout_user()
-    session.clear()
+    kept.start_anew()
     return htmx.redirect(url_for("auth.login"))

@@ -7,10 +7,12 @@ import json
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from flask import current_app, request
+from flask import current_app, request, session
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 LIMIT = 4 * 1024 * 1024  # octets of a form; a message beyond this is not kept
+STRANGERS_LIMIT = 64 * 1024  # … of whoever never signed in with this browser: the token check reads all of it
+_KNOWN = "known"  # in the cookie, also after signing out
 AGAIN = "shown_again"  # the field that tells `forms.accepted` to show the form and save nothing
 FIELD = "kept"  # of the page that asks to sign in: the fields as JSON
 
@@ -39,12 +41,31 @@ def typed() -> list[tuple[str, str]]:
     rule = request.url_rule
     if request.method != "POST" or rule is None or not is_form(rule.endpoint, rule.methods) or not _is_ours():
         return []
-    request.max_content_length = LIMIT
+    request.max_content_length = limit()
     try:
         fields = request.form.items(multi=True)
     except RequestEntityTooLarge:
         return []
     return [(name, text) for name, text in fields if may_show(name)]
+
+
+def limit() -> int:
+    """Octets that this browser may send."""
+    return LIMIT if _KNOWN in session else STRANGERS_LIMIT
+
+
+def know() -> None:
+    """Somebody has signed in with this browser: it may bring more than a stranger, even when signed out."""
+    session[_KNOWN] = True
+    session.permanent = True
+
+
+def start_anew() -> None:
+    """An empty session, that remembers no more than this."""
+    is_known = _KNOWN in session
+    session.clear()
+    if is_known:
+        know()
 
 
 def may_show(name: str) -> bool:

@@ -5,6 +5,7 @@ import secrets
 from flask import Flask, Response, g, request
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.exceptions import Forbidden
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from blaster.config import Settings
 
@@ -48,6 +49,13 @@ def _refuse_other_sites() -> None:
         raise OtherSite
 
 
+def trust_proxies(app: Flask, number: int) -> None:
+    """Believe so many proxies in front where a request comes from: what a visitor writes into the header stands before
+    what they add, and is left out. And the last of them whether it came over TLS, which is passed on as one word."""
+    if number:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=number, x_proto=1)
+
+
 def protect(app: Flask, settings: Settings) -> None:
     """Install the token check, the cookie flags and the headers."""
     app.config.update(
@@ -81,6 +89,8 @@ def _add_headers(response: Response) -> Response:
     headers = response.headers
     if "style_nonce" in g:
         headers.setdefault("Content-Security-Policy", f"{_POLICY}; style-src 'self' 'nonce-{g.style_nonce}'")
+    if request.is_secure:
+        headers["Strict-Transport-Security"] = f"max-age={_YEAR}"
     is_static = request.endpoint == "static"
     for name, value in HEADERS.items():
         if name in _OWN:

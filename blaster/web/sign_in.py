@@ -1,13 +1,13 @@
 """How a person gets in: address, password, and the browsers that are signed in."""
 
-from flask import Blueprint, flash, render_template, session, url_for
+from flask import Blueprint, flash, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from wtforms import EmailField, PasswordField
 from wtforms.validators import EqualTo, InputRequired
 
 from blaster import sessions, users
-from blaster.web import auth, htmx, proof
+from blaster.web import auth, htmx, kept, proof
 from blaster.web.forms import Form, accepted
 
 bp = Blueprint("sign_in", __name__, url_prefix="/settings/sign-in")
@@ -93,5 +93,5 @@ def end(session_id: int) -> ResponseReturnValue:
 def end_all() -> ResponseReturnValue:
     """Sign out everywhere, here too: whoever copied a cookie is out."""
     sessions.end_all(current_user.id)
-    session.clear()
+    kept.start_anew()
     return htmx.redirect(url_for("auth.login"))
