@@ -226,6 +226,15 @@ def test_a_server_of_ones_own_is_looked_up(ask, name_server):
     assert finding.value == "v=spf1 a:smtp.example.com ip4:192.0.2.1 -all"
 
 
+@pytest.mark.parametrize("host, term", [("192.0.2.1", "ip4:192.0.2.1"), ("2001:db8::1", "ip6:2001:db8::1")])
+def test_a_server_that_is_known_by_its_address_alone_is_named_by_it(ask, name_server, host, term):
+    own = subject(preset="", host=host)
+    (finding,) = [finding for finding in check(ask, own) if finding.item == "SPF"]
+    assert (finding.state, finding.value) == ("fail", f"v=spf1 {term} ~all")
+    name_server.add("example.com", "TXT", finding.value)
+    assert states(check(ask, own))["SPF"] == "pass"
+
+
 @pytest.mark.parametrize(
     "spf_record, dmarc_record, selectors, expected",
     [

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from blaster.domains import dkim, dmarc, spf
 from blaster.domains.resolver import Records, Unanswered
@@ -85,7 +86,8 @@ _SPF_PROBLEMS = {
 def _names_server(ask: Records, found: Spf, of: Subject) -> bool:
     if of.preset and of.preset.spf:
         return of.preset.spf in found.includes
-    addresses = ask.addresses(of.host)
+    address = _address(of.host)
+    addresses = [str(address)] if address else ask.addresses(of.host)
     return bool(addresses) and all(map(found.allows, addresses))
 
 
@@ -94,7 +96,18 @@ def _server(of: Subject) -> str:
 
 
 def _mechanism(of: Subject) -> str:
-    return f"include:{of.preset.spf}" if of.preset and of.preset.spf else f"a:{of.host}"
+    if of.preset and of.preset.spf:
+        return f"include:{of.preset.spf}"
+    address = _address(of.host)
+    return f"ip{address.version}:{address}" if address else f"a:{of.host}"
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    """Of a server that is given by its address, not by a name."""
+    try:
+        return ip_address(host.strip("[]"))
+    except ValueError:
+        return None
 
 
 def _new_record(found: Spf, of: Subject) -> str:
