@@ -217,3 +217,14 @@ def test_stranger_finds_nothing(draft, customers):
             attempt()
     assert [found.campaign_id for found in campaigns.list_campaigns(BOB)] == [own.campaign_id]
     assert (_get(draft).name, _get(draft).status.status) == ("Spring", "draft")
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+def test_the_log_warns_of_many_campaigns_of_one_user_at_once(draft, caplog):
+    known_sender()
+    others = [campaigns.copy_campaign(ALICE, draft.campaign_id).campaign_id for _ in range(2)]
+    for campaign_id in (draft.campaign_id, *others):
+        campaigns.start(ALICE, campaign_id, warn_at=3)
+    assert [record.getMessage().partition(";")[0] for record in caplog.records if record.levelname == "WARNING"] == [
+        f"user {ALICE}: 3 campaigns at once"
+    ]

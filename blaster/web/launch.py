@@ -26,6 +26,6 @@ def usable(lines: Iterable[supply.Line]) -> list[SmtpAccount]:
 
 def start(user_id: int, campaign_id: int) -> None:
     """Start what was looked over; if this process dies in between, the workers go on. Raises NotFound, Conflict."""
-    started = campaigns.start(user_id, campaign_id)
+    started = campaigns.start(user_id, campaign_id, warn_at=current_app.config["BLASTER"].campaigns_warning)
     handed_over = (started.list_id, started.stage_until, campaigns.content(started), started.send_windows)
     control.open_campaign(user_id, campaign_id, *handed_over)
