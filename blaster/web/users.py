@@ -61,7 +61,7 @@ def new() -> ResponseReturnValue:
     if user := accepted(form, lambda: _create(form)):
         audited.tell(user_id=user.id)
         return _link_page(user, "invitation")
-    return htmx.form_page("users/new.html", "users/_new.html", form)
+    return render_template("users/new.html", form=form), 422 if form.is_submitted() else 200
 
 
 def _create(form: NewForm) -> User:
