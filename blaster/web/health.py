@@ -34,14 +34,27 @@ def ready() -> ResponseReturnValue:
 def _reasons() -> Iterator[str]:
     for name, database in (("Server 1", db.campaign_db), ("Server 2", db.crm_db)):
         try:
-            missing, _ = schema.pending(database)
+            missing = _missing(name, database)
         except Exception as error:
             if not db.is_outage(error):
                 raise
             yield f"{name} does not answer."
         else:
             if missing:
-                yield f"{name} lacks {len(missing)} migrations, the first is {missing[0]}."
+                yield f"{name} lacks migrations: {', '.join(missing)}."
+
+
+def _missing(name: str, database) -> list[str]:
+    """Once all were there they stay, and files of a newer version that wait for this process to end do not count."""
+    complete = current_app.extensions.setdefault("complete", set())
+    if name in complete:
+        with db.session(database):
+            database.execute_sql("SELECT 1")
+        return []
+    missing, _ = schema.pending(database)
+    if not missing:
+        complete.add(name)
+    return missing
 
 
 @bp.get("/metrics")

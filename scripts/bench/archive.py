@@ -52,10 +52,10 @@ def _run(options):
             alone = [_watch("sending alone", going, options.seconds)]
             beside, moved = _archive(here, going, options.at_most)
             alone.append(_watch("sending alone", going, options.seconds))
+        figures["archived_whole"] = _is_archived(old)
     mean = sum(row["mails/s"] for row in alone) / 2
     figures["ratio_beside_archiving"] = beside["mails/s"] / mean
     figures |= {"rows_archived": moved, "rows_archived_a_second": moved / beside["seconds"]}
-    figures["archived_whole"] = _is_archived(old)
     return [alone[0], beside, alone[1]], figures
 
 
