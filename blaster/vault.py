@@ -7,6 +7,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 _PREFIX = "vault1:"
 _box: MultiFernet | None = None
+_newest: Fernet | None = None
 _keys: tuple[bytes, ...] = ()
 
 
@@ -16,8 +17,9 @@ class Locked(Exception):
 
 def unlock(keys: tuple[str, ...]) -> None:
     """Use these keys (url-safe base64, 32 bytes each) from now on in this process."""
-    global _box, _keys
-    _box = MultiFernet([Fernet(key) for key in keys])
+    global _box, _newest, _keys
+    boxes = [Fernet(key) for key in keys]
+    _box, _newest = MultiFernet(boxes), boxes[0]
     _keys = tuple(key.encode() for key in keys)
 
 
@@ -39,6 +41,14 @@ def decrypt(stored: str) -> str:
 def is_encrypted(stored: str) -> bool:
     """False for a value that still lies in the clear."""
     return stored.startswith(_PREFIX)
+
+
+def is_current(stored: str) -> bool:
+    """Encrypted, and with the first key."""
+    try:
+        return is_encrypted(stored) and _newest.decrypt(stored.removeprefix(_PREFIX)) is not None
+    except InvalidToken:
+        return False
 
 
 def rotate(stored: str) -> str:

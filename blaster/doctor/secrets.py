@@ -8,16 +8,14 @@ from blaster.db import crm_db
 from blaster.doctor import Finding, Patient, fault, needs
 from blaster.models.bounces import Mailbox
 from blaster.models.crm_db import SmtpAccount
-from blaster.models.dkim import DkimKey
-from blaster.models.providers import OauthToken
+from blaster.rotation import SECRETS
 
-_SECRETS = (SmtpAccount.password, Mailbox.password, OauthToken.access, OauthToken.refresh, DkimKey.private_key)
 _TYPED = (SmtpAccount.password, Mailbox.password)  # what somebody may have inserted with SQL
 
 
 def _stored(column) -> list[tuple[int, str]]:
     model = column.model
-    with db.session(crm_db):
+    with db.session(model._meta.database):
         return list(model.select(model._meta.primary_key, column).where(column > "").tuples())
 
 
@@ -44,11 +42,11 @@ def _encrypt(column, row_id: int, stored: str) -> None:
     db.transaction(crm_db, lambda: model.update({column: secret}).where(same).execute())
 
 
-@needs("Server 2")
+@needs("Server 1", "Server 2")
 def locked(patient: Patient) -> Iterator[Finding]:
     """Secrets that none of our keys opens."""
     closed: Counter = Counter()
-    for column in _SECRETS:
+    for column in SECRETS:
         closed[column.model._meta.table_name] += sum(_is_locked(stored) for _, stored in _stored(column))
     for table, number in closed.items():
         if number:
