@@ -14,7 +14,7 @@ from blaster import boot, config, db, schema
 from blaster.mail import targets
 from tests.mariadb import HINT, MariaDB, is_installed
 
-pytest_plugins = ["tests.sinks", "tests.clock", "tests.web", "tests.mailservers"]
+pytest_plugins = ["tests.sinks", "tests.clock", "tests.web", "tests.mailservers", "tests.furnished"]
 
 REQUIRE_ALL = os.environ.get("CI") == "true" or os.environ.get("BLASTER_REQUIRE_ALL") == "1"
 

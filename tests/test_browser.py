@@ -1,6 +1,5 @@
 """What people see, in a real Chromium: the whole path with scripts and without, on a phone, light and dark."""
 
-import io
 import os
 import re
 import shutil
@@ -14,10 +13,8 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from blaster import boot, campaigns, config, db, mailboxes, recipients, schema, servers, suppressions, users
+from blaster import boot, campaigns, config, db, recipients, schema, servers, users
 from blaster.config import PROJECT
-from blaster.imports import run, uploads
-from blaster.queue import domains
 from tests.conftest import REQUIRE_ALL, environment
 from tests.ports import free_port
 from tests.sinks import SinkThread
@@ -51,11 +48,13 @@ class Site:
     url: str
     sink: SinkThread
 
-    def answers(self) -> bool:
-        try:
-            return urllib.request.urlopen(self.url + "/healthz", timeout=5).status == 200
-        except urllib.error.URLError:
-            return False
+
+def answers(url: str) -> bool:
+    """Whether the web server is up."""
+    try:
+        return urllib.request.urlopen(url + "/healthz", timeout=5).status == 200
+    except urllib.error.URLError:
+        return False
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +68,7 @@ def site(tmp_path_factory) -> Iterator[Site]:
         worker = Process(env)
         site = Site(f"http://127.0.0.1:{port}", sink)
         try:
-            wait_until(site.answers, 30, "answering")
+            wait_until(lambda: answers(site.url), 30, "answering")
             yield site
         finally:
             worker.stop()
@@ -92,17 +91,21 @@ def visit(chromium, site) -> Iterator:
         page.on("pageerror", lambda error: troubles.append(str(error)))
         user = users.create(f"{name}@example.com", name.title(), PASSWORD)
         users.edit_sender(user.id, organisation="Riverside Studio", postal_address="12 Long Street\n1000 Example")
-        page.goto("/")
-        page.get_by_label("E-mail address").fill(f"{name}@example.com")
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
-        expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
+        sign_in(page, f"{name}@example.com")
         return page
 
     yield open_page
     for context in contexts:
         context.close()
     assert [text for text in troubles if not re.search("status of (404|413|422)", text)] == []
+
+
+def sign_in(page: Page, email: str) -> None:
+    page.goto("/")
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
 
 
 def furnish(name: str, site: Site, *, hourly=10_000) -> tuple[int, int]:
@@ -259,81 +262,3 @@ def test_the_search_narrows_the_list_while_typing(visit, site):
     page.get_by_label("Search addresses").press_sequentially("reader29")
     expect(page.locator("#recipients tbody tr")).to_have_count(11)
     expect(page).to_have_url(f"{site.url}/lists/{list_id}?q=reader29")
-
-
-def pages_of(name: str, site: Site) -> list[str]:
-    """Every page that a user with a bit of everything can open."""
-    user_id, list_id = furnish(name, site)
-    fields = {"subject": "x" * 300, "html": HTML, "list_id": list_id, "sender_name": "N" * 100}
-    draft = campaigns.create_campaign(user_id, name="W" * 120, **fields)
-    (server,) = servers.list_servers(user_id)
-    started = campaigns.copy_campaign(user_id, draft.campaign_id)
-    campaigns.start(user_id, started.campaign_id)
-    base = ["/", "/campaigns", "/campaigns/new", "/lists", "/lists/new", "/servers", "/servers/new", "/nowhere"]
-    base += ["/templates", "/templates/new"]
-    numbers = (draft.campaign_id, started.campaign_id, list_id, server.id)
-    patterns = ["/campaigns/{0}/edit", "/campaigns/{0}/review", "/campaigns/{1}", "/lists/{2}", "/lists/{2}/import"]
-    patterns += ["/lists/{2}/rename", "/servers/{3}", "/servers/{3}/edit", "/servers/{3}/accounts/new"]
-    pages = base + [pattern.format(*numbers) for pattern in patterns]
-    return pages + pages_of_imports(user_id, list_id) + pages_of_consent(user_id)
-
-
-def pages_of_consent(user_id: int) -> list[str]:
-    """Who gets no mail, what came back, a domain that refuses: with words as long as they may be."""
-    suppressions.add(user_id, f"{'long' * 15}@{'domain' * 10}.example\n@competitor.example")
-    fields = {"kind": "imap", "encryption": "tls", "login": "b" * 60 + "@example.com", "password": "secret"}
-    box = mailboxes.add_mailbox(user_id, host="localhost", **fields)
-    mailboxes.set_active(user_id, box.id, False)
-    for _ in range(domains.FEWEST):
-        domains.refused(user_id, "d" * 60 + ".example", "550 5.7.1 " + "https://example.com/" + "x" * 200)
-    (account, *_) = servers.list_accounts(user_id)
-    entry = suppressions.search(user_id)[0].id
-    pages = [f"/suppressions/{entry}/lift", f"/mailboxes/{box.id}/edit", f"/accounts/{account.id}/domain"]
-    return [*pages, "/suppressions", "/suppressions/add", "/mailboxes", "/servers/new?preset=zoho"]
-
-
-def pages_of_imports(user_id: int, list_id: int) -> list[str]:
-    """One to be looked over, one at work, one that is over."""
-    text = f"Mail,{'Long title ' * 9},Note\nada@example.com,{'x' * 200},\n{'nobody' * 40},,=1\n"
-    made = [uploads.create(user_id, list_id, "W" * 120, io.BytesIO(text.encode())) for _ in range(3)]
-    for found in made[1:]:
-        uploads.start(user_id, found.id, uploads.look(found).columns, consent="other", words="W" * 300, on="2026-01-31")
-    for _ in run.run(made[2].id):
-        pass
-    return [f"/imports/{found.id}" for found in made]
-
-
-def test_no_page_scrolls_sideways_on_a_phone(visit, site):
-    page = visit("pia", viewport=PHONE)
-    wide = []
-    for url in pages_of("pia", site):
-        page.goto(url)
-        width = page.evaluate("document.documentElement.scrollWidth")
-        if width > PHONE["width"]:
-            wide.append((url, width))
-    assert wide == []
-
-
-LUMINANCES = """selectors => selectors.map(s => document.querySelector(s)).filter(Boolean).map(element => {
-    const style = getComputedStyle(element), canvas = new OffscreenCanvas(1, 1).getContext('2d')
-    return [style.color, style.backgroundColor].map(colour => {
-        canvas.fillStyle = colour
-        canvas.fillRect(0, 0, 1, 1)
-        const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map(
-            v => v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4)
-        return 0.2126 * r + 0.7152 * g + 0.0722 * b
-    })
-})"""
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_follows_the_colours_of_the_system(visit, site, scheme):
-    page = visit(f"kim-{scheme}", color_scheme=scheme)
-    for url in pages_of(f"kim-{scheme}", site):
-        page.goto(url)
-        # In one go: the progress page may replace an element between two questions about it.
-        found = page.evaluate(LUMINANCES, ["html", ".button.primary", ".badge", ".notice"])
-        for text, ground in found:
-            assert (max(text, ground) + 0.05) / (min(text, ground) + 0.05) >= 4.5, (url, found)
-        text, ground = found[0]
-        assert (ground > text) == (scheme == "light")

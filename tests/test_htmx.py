@@ -11,33 +11,37 @@ TAG = re.compile(r"<(\w+)([^>]*\shx-(?:get|post)=[^>]*)>")
 ATTRIBUTE = re.compile(r'([\w-]+)="([^"]*)"')
 
 
+def assert_works_without_scripts(page: str, where: str = "") -> int:
+    """Whatever htmx does on the page, its links and buttons do too; returns how many elements that are."""
+    found = TAG.findall(page)
+    for tag, text in found:
+        attributes, said = dict(ATTRIBUTE.findall(text)), f"{where} {text}"
+        if attributes.get("hx-trigger", "").startswith(("change", "input")):
+            pass  # as one types or chooses: what a button of the same page does too
+        elif attributes.get("type") == "button":
+            assert "needs-scripts" in page, said  # not shown where there are none
+        elif "hx-post" in attributes:
+            # A submit button of a form goes where the form goes.
+            plain = attributes.get("action") or attributes.get("formaction") or attributes.get("type") == "submit"
+            assert plain in (attributes["hx-post"], True), said
+            assert tag == "button" or attributes["method"] == "post", said
+        elif tag == "form":  # of one field: Enter sends it
+            assert attributes.get("method") == "get", said
+            assert attributes["action"].partition("#")[0] == attributes["hx-get"], said
+        elif not attributes.get("hx-trigger", "").startswith("every "):
+            assert attributes.get("href") or tag in ("input", "select"), said  # a field of a form with a button
+        assert attributes.get("hx-target"), "inherited targets mean something else in the next htmx: " + said
+        assert attributes.get("hx-swap"), said
+    return len(found)
+
+
 @pytest.mark.parametrize("started", [False, True])
 def test_whatever_htmx_does_works_without_scripts(app, admin, started):
-    mine = own(admin.user_id, started=started)
-    seen = 0
+    mine, seen = own(admin.user_id, started=started), 0
     for rule, method in rules(app, PERSONAL, OWNED, ADMIN):
-        if method != "GET":
-            continue
-        page = admin.get(build(app, rule, mine)).text
-        for tag, text in TAG.findall(page):
-            attributes = dict(ATTRIBUTE.findall(text))
-            seen += 1
-            if attributes.get("hx-trigger", "").startswith(("change", "input")):
-                pass  # as one types or chooses: what a button of the same page does too
-            elif attributes.get("type") == "button":
-                assert "needs-scripts" in page, text  # not shown where there are none
-            elif "hx-post" in attributes:
-                # A submit button of a form goes where the form goes.
-                plain = attributes.get("action") or attributes.get("formaction") or attributes.get("type") == "submit"
-                assert plain in (attributes["hx-post"], True), text
-                assert tag == "button" or attributes["method"] == "post", text
-            elif tag == "form":  # of one field: Enter sends it
-                assert attributes.get("method") == "get", text
-                assert attributes["action"].partition("#")[0] == attributes["hx-get"], text
-            elif not attributes.get("hx-trigger", "").startswith("every "):
-                assert attributes.get("href") or tag in ("input", "select"), text  # a field of a form with a button
-            assert attributes.get("hx-target"), "inherited targets mean something else in the next htmx: " + text
-            assert attributes.get("hx-swap"), text
+        if method == "GET":
+            url = build(app, rule, mine)
+            seen += assert_works_without_scripts(admin.get(url).text, url)
     assert seen > 10
 
 

@@ -1,0 +1,78 @@
+"""Every page in a real Chromium: what axe says of it in light and dark, and whether it fits desktop and phone."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Page
+
+from blaster.config import PROJECT
+from tests.pages import addresses
+from tests.ports import free_port
+from tests.test_browser import PHONE, answers, chromium, sign_in  # noqa: F401
+from tests.work import wait_until
+
+DESKTOP = {"width": 1280, "height": 850}
+# WCAG 2.2 A and AA, and what axe holds good practice. Frames hold mails, which are their authors'.
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+ALL = {"runOnly": {"type": "tag", "values": TAGS}, "resultTypes": ["violations"], "iframes": False}
+# Nothing but colours differs between the two schemes.
+COLOURS = {**ALL, "runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
+RUN = """options => axe.run(options).then(found => found.violations.flatMap(({id, help, nodes}) => nodes.map(
+    ({target, html, any}) => `${id}: ${help}: ${target} ${html.slice(0, 200)} ${any.map(one => one.message)}`)))"""
+
+
+@pytest.fixture(scope="module")
+def url(house) -> Iterator[str]:
+    """Where the house is served."""
+    port = free_port()
+    env = {**os.environ, **house.env, "BLASTER_PORT": str(port)}
+    with open(f"{house.env['BLASTER_DATA_DIR']}/web.log", "w") as log:
+        web = subprocess.Popen([sys.executable, "app.py"], cwd=PROJECT, env=env, stderr=log)
+    try:
+        wait_until(lambda: answers(f"http://127.0.0.1:{port}"), 30, "answering")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        web.terminate()
+        web.wait(15)
+
+
+def looked_at(page: Page) -> Iterator[str]:
+    """What is wrong with the page that is open, in both schemes and both sizes."""
+    page.evaluate(AXE_SCRIPT)
+    for scheme, rules in (("light", ALL), ("dark", COLOURS)):
+        page.emulate_media(color_scheme=scheme)
+        yield from (f"{scheme}: {words}" for words in page.evaluate(RUN, rules))
+    for size in (PHONE, DESKTOP):
+        page.set_viewport_size(size)
+        width = page.evaluate("document.documentElement.scrollWidth")
+        if width > size["width"]:
+            yield f"{width} px wide on a screen of {size['width']}"
+
+
+@pytest.mark.parametrize("who", ["admin", "newcomer", "on_trial", "nobody"])
+def test_axe_finds_no_fault_and_nothing_scrolls_sideways(chromium, house, url, who):  # noqa: F811
+    """The administrator has one of everything, the newcomer nothing, as tests/furnished.py says."""
+    email = getattr(house, who, "")
+    context = chromium.new_context(base_url=url, viewport=DESKTOP, reduced_motion="reduce")
+    page, found = context.new_page(), []
+    page.route("**/go-on", lambda route: route.abort())  # this page would do its work and leave
+    if email:
+        sign_in(page, email)
+    for address in addresses(house, email):
+        page.goto(address, wait_until="load")
+        found += [f"{address} {words}" for words in looked_at(page)]
+    context.close()
+    assert found == [], "\n".join(found)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_follows_the_colours_of_the_system(chromium, url, scheme):  # noqa: F811
+    page = chromium.new_page(color_scheme=scheme)
+    page.goto(url)
+    ground = page.evaluate("getComputedStyle(document.documentElement).backgroundColor.match(/[0-9]+/g).map(Number)")
+    assert (min(ground) > 200, max(ground) < 60) == (scheme == "light", scheme == "dark")
+    page.close()
