@@ -36,6 +36,7 @@ class Settings:
     trusted_proxies: int = 0  # between browsers and the pages: so many of the addresses in X-Forwarded-For are true
     admin_second_factor: bool = False  # pages for administrators open with one only
     web_processes: int = 1  # that serve pages on all hosts: the doctor reckons their connections
+    connections: int = 24  # that a process may hold to each database
     workers: int = 2
     migration_batch: int = 10_000  # guide: Migration Batch 10,000
     worker_batch: int = 1_000  # guide: Worker Batch 1,000
@@ -94,7 +95,7 @@ def load(env: Mapping[str, str] | None = None, *, make_secrets: bool = True) -> 
         public_url=_web_address(env, "public_url"),
         google_client_secret=_given_secret(env, "GOOGLE_CLIENT_SECRET"),
         microsoft_client_secret=_given_secret(env, "MICROSOFT_CLIENT_SECRET"),
-        system_smtp=_given_secret(env, "SYSTEM_SMTP"),
+        system_smtp=_smtp_address(env),
         metrics_token=_given_secret(env, "METRICS_TOKEN"),
         log_format=_choice(env, "log_format", ("text", "json")),
         **{name: _read(env, name) for name in _PLAIN if env.get(_variable(name))},
@@ -104,7 +105,7 @@ def load(env: Mapping[str, str] | None = None, *, make_secrets: bool = True) -> 
 
 _PLAIN = (
     "host port secure_cookies trusted_proxies admin_second_factor system_sender web_processes archive_days"
-    " campaign_replica_url maintenance_hour audit_days usage_days"
+    " campaign_replica_url connections maintenance_hour audit_days usage_days"
     " migration_batch worker_batch status_update_every status_update_seconds loop_delay"
     " campaigns_warning api_calls lease_seconds smtp_timeout connection_mails upload_limit tls_ca_file"
     " google_client_id google_token_url microsoft_client_id microsoft_authority dns_servers trial"
@@ -178,6 +179,15 @@ def _given_secret(env: Mapping[str, str], name: str) -> str:
     """From the variable, or from the file that `…_FILE` names; empty without both."""
     file = env.get(_variable(name) + "_FILE")
     return env.get(_variable(name)) or (Path(file).read_text().strip() if file else "")
+
+
+def _smtp_address(env: Mapping[str, str]) -> str:
+    text = _given_secret(env, "SYSTEM_SMTP")
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("smtp", "smtps", "smtp+plain") or not parts.hostname):
+        # Not shown: it may hold a password.
+        raise ConfigError("BLASTER_SYSTEM_SMTP is no such address; it looks like smtp://user:password@host:587")
+    return text
 
 
 def _secret(env: Mapping[str, str], name: str, path: Path, make) -> str:

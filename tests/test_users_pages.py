@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from blaster import allowance, audit, campaigns, db, password_links, suspension, users
+from blaster import allowance, audit, campaigns, config, db, password_links, suspension, users
 from blaster.errors import Conflict, NotFound
 from blaster.models.campaign_db import CampaignStatus
 from blaster.models.sign_in import PasswordLink, PasswordRequest
@@ -96,7 +96,6 @@ def test_a_link_is_stored_as_a_hash_and_is_no_way_around_the_second_factor(alice
 @pytest.fixture
 def posting(databases, sink):
     """The settings of an installation that can send mails of its own."""
-    from blaster import config
 
     more = {
         "BLASTER_SYSTEM_SMTP": f"smtp+plain://127.0.0.1:{sink.port}",
@@ -274,7 +273,6 @@ def test_users_come_by_pages(admin):
 
 
 def test_an_administrator_needs_a_second_factor_where_that_is_set(databases, signed_in):
-    from blaster import config
 
     app = create_app(config.load(databases | {"BLASTER_ADMIN_SECOND_FACTOR": "1"}))
     signed_in("Ada", role="admin")
@@ -288,3 +286,11 @@ def test_an_administrator_needs_a_second_factor_where_that_is_set(databases, sig
             f"INSERT INTO second_factors (user_id, secret, confirmed_at, last_step) VALUES ({ada.user_id}, 'x', 1, 0)"
         )
     assert ada.get("/admin/users").status_code == 200
+
+
+@pytest.mark.parametrize("url", ["mail.example.com", "http://u:hunter2@mail.example.com", "smtp://"])
+def test_an_address_for_mails_that_is_none_is_refused_without_its_password(tmp_path, url):
+
+    with pytest.raises(config.ConfigError) as refusal:
+        config.load({"BLASTER_DATA_DIR": str(tmp_path), "BLASTER_SYSTEM_SMTP": url})
+    assert "BLASTER_SYSTEM_SMTP" in str(refusal.value) and "hunter2" not in str(refusal.value)
