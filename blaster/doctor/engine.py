@@ -11,7 +11,6 @@ from blaster.models.campaign_db import User
 from blaster.models.crm_db import Lease
 
 OLDEST = {"SQLite": (3, 35), "MariaDB": (10, 6), "MySQL": (8, 0, 1)}
-POOL = 24  # connections that a process may take to each server
 SPARE = 10  # for the administrator, backups and monitoring
 ROOM = 40 << 20  # octets of buffer pool for each user: 4 GB for 100
 PACKET = 16 << 20
@@ -170,10 +169,10 @@ def connections(patient: Patient) -> Iterator[Finding]:
     processes = max(alive, settings.workers) + settings.web_processes
     for name, database in _servers(patient):
         most = int(variable(database, "max_connections"))
-        needed = processes * POOL * _shared() + SPARE
+        needed = processes * settings.connections * _shared() + SPARE
         if needed > most:
             what = f"{processes} processes may take {needed} connections; max_connections is {most}."
-            cure = f"Set max_connections={needed}, or start fewer processes (BLASTER_WORKERS, WEB_CONCURRENCY)."
+            cure = f"Set max_connections={needed}, lower BLASTER_CONNECTIONS, or start fewer processes."
             yield warning("connections", name, what, "A process that gets none waits, and pages answer 503.", cure)
 
 

@@ -28,7 +28,6 @@ from blaster.workers.pulse import Pulse
 from blaster.workers.writer import Writer
 
 log = logging.getLogger(__name__)
-
 TICK = 0.5
 REFRESH_SECONDS = 3.0
 RECOVER_SECONDS = 1.0
@@ -36,6 +35,7 @@ STARTED_SECONDS = 2.0
 LEASE_SECONDS = 5.0  # how often to ask for a lease that another process has
 SWEEP_SECONDS = 60.0
 STOP_SECONDS = 10.0
+AGAIN = "%s failed (%s); it is tried again"  # without a traceback where a database is away: it would be a flood
 LAST_WORD = 3  # leases that a campaign waits for what sleeping workers and journals have to tell
 
 
@@ -96,8 +96,8 @@ class Orchestrator:
             if changed or (is_busy and self._is_due("refresh", REFRESH_SECONDS)):
                 self._assign()
             self._close_idle()
-        except Exception:
-            log.exception("a tick failed; the next one tries again")
+        except Exception as error:
+            log.error(AGAIN, "a tick", type(error).__name__, exc_info=not db.is_outage(error))
             self.stop.wait(1.0)
 
     def _campaigns_changed(self) -> bool:
@@ -202,8 +202,8 @@ class Orchestrator:
                 self.pulse.beat(started)
                 if self._own_name not in self.holds:
                     self.holds.take(self._own_name)
-            except Exception:
-                log.exception("the heartbeat failed")
+            except Exception as error:
+                log.error(AGAIN, "the heartbeat", type(error).__name__, exc_info=not db.is_outage(error))
 
     def _stop_lost_pools(self) -> None:
         """Before the pulse lets their senders go on: a process that slept too long has no right to its mails."""
@@ -221,8 +221,8 @@ class Orchestrator:
                 try:
                     if not self.stop.is_set():
                         chore()
-                except Exception:
-                    log.exception("%s failed; it is tried again", chore.__name__)
+                except Exception as error:
+                    log.error(AGAIN, chore.__qualname__, type(error).__name__, exc_info=not db.is_outage(error))
 
     def _recover(self) -> None:
         if self._is_due("recover", RECOVER_SECONDS):
