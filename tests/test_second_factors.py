@@ -134,6 +134,14 @@ def test_signing_in_asks_for_the_code_after_the_password(app, phone, clock):
 
 
 @pages
+def test_the_way_to_the_second_step_leads_nowhere_else(app, phone):
+    odd = "_external=1&_scheme=javascript&_anchor=x&_method=POST&next=/lists"
+    answer = Visitor(app).post(f"/login?{odd}", {"email": EMAIL, "password": PASSWORD})
+    assert answer.location == "/login/code?next=/lists"
+    assert Visitor(app).get(f"/login/code?{odd}").location == "/login?next=/lists"
+
+
+@pages
 def test_a_code_that_was_seen_opens_nothing_any_more(app, phone, clock):
     first, thief = Visitor(app), Visitor(app)
     for visitor in (first, thief):

@@ -121,7 +121,7 @@ def _ask_for_code(user: User) -> ResponseReturnValue:
     """The password was right. What was typed before goes on to the next page as well."""
     kept.start_anew()
     session[_HALF] = [user.id, sessions.key(user.password_hash), time.time()]
-    url = url_for("auth.code", **request.args)
+    url = url_for("auth.code", **_on_the_way())
     if kept.FIELD in request.form:
         return _code_page(CodeForm(formdata=None), 200, url=url)
     return htmx.redirect(url)
@@ -132,7 +132,7 @@ def code() -> ResponseReturnValue:
     """The second step, for whoever has a second factor."""
     user = _half()
     if user is None:
-        return htmx.redirect(url_for("auth.login", **request.args))
+        return htmx.redirect(url_for("auth.login", **_on_the_way()))
     form = CodeForm()
     if not form.validate_on_submit():
         return _code_page(form, 422 if form.is_submitted() else 200)
@@ -150,6 +150,11 @@ def code() -> ResponseReturnValue:
     begin(user)
     audited.signed_in(user.id)
     return _signed_in()
+
+
+def _on_the_way() -> dict[str, str]:
+    """What leads on after both steps; other arguments would mean something to `url_for`."""
+    return {name: request.args[name] for name in ("next", kept.FIELD) if name in request.args}
 
 
 def _half() -> User | None:
