@@ -16,7 +16,7 @@ from blaster.db import campaign_db, crm_db
 from blaster.models.campaign_db import Campaign, CampaignModel, CampaignStatus
 from blaster.models.crm_db import CampaignControl, CrmModel, Lease
 from blaster.models.fields import Id
-from blaster.models.sign_in import Session
+from blaster.models.sign_in import PasswordLink, Session
 from blaster.queue import control, recount, restored
 
 NOTE = (
@@ -95,7 +95,8 @@ def _fence(name: str, taken: str, database) -> list[tuple[str, tuple]]:
 def _put_right(taken: str) -> Iterator[str]:
     """Make the two servers, which are of two moments, agree, and hold what could send."""
     with db.session(campaign_db):
-        Session.delete().execute()  # one that was ended since would open the door again
+        for table in (Session, PasswordLink):
+            table.delete().execute()  # one that was ended or used since would open the door again
     doubted = restored.let_nobody_work()
     for row in _ended_since():
         if row.status == "finished":
