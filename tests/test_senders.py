@@ -112,6 +112,22 @@ def test_the_review_says_who_is_left_out(alice, draft):
 
 
 @only_sqlite
+def test_the_forecast_reckons_without_who_is_left_out(alice, draft):
+    """Ten a day: twenty-five mails take three days through one of the two accounts."""
+    campaign, (first, second) = draft
+    rows = "\n".join(f"r{n}@example.net" for n in range(24))
+    recipients.import_csv(alice.user_id, campaign.list_id, f"email\n{rows}\n")
+    with db.session(crm_db):
+        SmtpAccount.update(daily_limit=10, hourly_limit=10).execute()
+    set_domain(first, "example.org")
+    page = alice.get(f"/campaigns/{campaign.campaign_id}/review").text
+    assert "decided by the daily limit of the account" in page and ">1 SMTP account<" in page
+    set_domain(second, "example.org")
+    page = alice.get(f"/campaigns/{campaign.campaign_id}/review").text
+    assert "decided by the daily limits of 2 accounts" in page and ">2 SMTP accounts<" in page
+
+
+@only_sqlite
 def test_a_running_campaign_says_why_it_waits(alice, draft):
     campaign, (first, _) = draft
     campaigns.start(alice.user_id, campaign.campaign_id)

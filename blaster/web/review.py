@@ -4,7 +4,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from blaster import campaigns, recipients
+from blaster import campaigns, recipients, senders
 from blaster.review import Review
 from blaster.web import htmx, launch, looks, outlook, supply
 
@@ -39,13 +39,13 @@ def start(campaign_id: int) -> ResponseReturnValue:
 
 def _view(campaign_id: int) -> dict:
     user_id, lines = current_user.id, supply.lines(current_user.id)
-    accounts = launch.usable(lines)
-    review = launch.look_over(user_id, campaign_id, accounts)
-    list_id = review.campaign.list_id
+    review = launch.look_over(user_id, campaign_id, launch.usable(lines))
+    list_id, domain = review.campaign.list_id, senders.domain_of(review.campaign.sender_email)
+    lines = [line for line in lines if senders.may_send_as(line.account, domain)]
     return {
         "review": review,
         "list": recipients.get_list(user_id, list_id) if list_id else None,
-        "accounts": accounts,
+        "accounts": launch.usable(lines),
         **_shown(review.campaign),
         **_outlook(review, lines),
         "links": {
