@@ -90,7 +90,7 @@ def test_public_routes_need_nobody(app, visitor):
 
 def test_admin_pages_are_forbidden_to_users(app, alice, admin):
     for rule, method in rules(app, ADMIN):
-        url = build(app, rule, {})
+        url = build(app, rule, {"number": alice.user_id})
         assert (alice.get(url) if method == "GET" else alice.post(url)).status_code == 403, url
         assert method != "GET" or admin.get(url).status_code == 200
         assert "Admin" not in alice.get("/").text
