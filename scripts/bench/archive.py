@@ -3,7 +3,8 @@
 
 Two worker processes send to Postfix's smtp-sink from a throwaway MariaDB, which holds an old campaign besides. In one
 run: sending alone, while scripts/maintenance.py archives the old campaign, and alone again. `longest gap` is
-the longest time in which no mail was settled. At first the doctor looks at the database.
+the longest time in which no mail was settled. At first the doctor looks at the
+database, and /metrics is read.
 
   python3 scripts/bench/archive.py
   python3 scripts/bench/archive.py --rows 200000 --seconds 10
@@ -45,7 +46,7 @@ def _run(options):
         going = rows.fill(sender.user_id, options.mails)
         control.pause(sender.user_id, going)
         old = _old_campaign(sender.user_id, options.rows)
-        figures = {"doctor_seconds": _examine(here.env)}
+        figures = {"doctor_seconds": _examine(here.env), "metrics_seconds": _read_metrics()}
         with bed.workers(here, 2):
             control.resume(sender.user_id, going)
             bed.wait_for(lambda: bed.sent(going) > 1_000, 60, "the first mails")
@@ -92,6 +93,16 @@ def _examine(env):
     done = subprocess.run(command, env=env, cwd=bed.PROJECT, stdout=subprocess.DEVNULL)
     if done.returncode not in (0, 1, 2):
         sys.exit(f"The doctor failed with {done.returncode}.")
+    return time.monotonic() - started
+
+
+def _read_metrics():
+    """What Prometheus asks for, at the second time."""
+    from blaster import metrics
+
+    metrics.text()
+    started = time.monotonic()
+    metrics.text()
     return time.monotonic() - started
 
 
