@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from blaster import config, db, logs
+from blaster import api_tokens, config, db, logs
 from blaster.db import campaign_db
 from blaster.models.campaign_db import Recipient
 from tests.queue_data import server_with_account
@@ -81,6 +81,13 @@ class TestRequests:
         (found,) = (each for each in entries if each["logger"] == "blaster.web.request_log")
         ids = {"request_id": "r-1", "user_id": alice.user_id, "campaign_id": draft}
         assert found.items() >= ids.items() and "/campaigns/<int:campaign_id>/copy: 303" in found["message"]
+
+    def test_an_entry_of_a_program_has_its_user(self, app, alice, entries):
+        _, secret = api_tokens.create_token(alice.user_id, "Shop", api_tokens.SCOPES)
+        headers = {"Authorization": f"Bearer {secret}"}
+        assert app.test_client().post("/api/v1/lists", json={"name": "All"}, headers=headers).status_code == 201
+        (found,) = (each for each in entries if each["logger"] == "blaster.web.request_log")
+        assert found["user_id"] == alice.user_id and secret not in str(entries)
 
     @pytest.mark.parametrize("given", ["", "a b", "x" * 65, "a\tb", "é"])
     def test_what_is_no_id_is_replaced(self, visitor, given):

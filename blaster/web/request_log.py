@@ -29,11 +29,12 @@ def what() -> str:
     return f"{request.method} {request.url_rule.rule if request.url_rule else 'no such page'}"
 
 
-def know() -> None:
-    """Whose request it is and which rows it names, once that is clear."""
+def know(user_id: int | None = None) -> None:
+    """Whose request it is and which rows it names, once that is clear. `user_id`: of a program; it has no session."""
     of = {name: value for name, value in (request.view_args or {}).items() if isinstance(value, int)}
-    user = {"user_id": current_user.id} if current_user.is_authenticated else {}
-    logs.about(request_id=g.request_id, **user, **of)
+    if user_id is None and current_user.is_authenticated:
+        user_id = current_user.id
+    logs.about(request_id=g.request_id, **({"user_id": user_id} if user_id else {}), **of)
 
 
 def _number() -> None:

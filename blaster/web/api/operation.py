@@ -8,6 +8,7 @@ from flask import Blueprint, Response, current_app, g, request
 from pydantic import BaseModel
 
 from blaster import api_tokens
+from blaster.web import request_log
 from blaster.web.api import problems
 from blaster.web.api.problems import problem
 
@@ -99,6 +100,7 @@ def _let_in() -> Response | None:
         return problem(401, detail, WWW_Authenticate="Bearer")
     except api_tokens.TooMany as error:
         return problem(429, str(error), Retry_After=str(error.seconds))
+    request_log.know(g.api_token.user_id)
     if wanted.scope not in g.api_token.scopes.split():
         return problem(403, f"This token may not do that: it needs the scope “{wanted.scope}”.")
     return None
