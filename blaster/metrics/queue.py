@@ -16,7 +16,8 @@ from blaster.models.crm_db import CampaignControl, CampaignTally, Lease, Mail, S
 from blaster.queue import control, tally
 
 RUN_STATES = ("staging", "running", "paused", "cancelling", "cancelled", "finished")
-LEASES = ("worker", "server", "campaign", "progress", "guard", "mailbox", "import", "list", "maintenance", "other")
+LEASES = ("worker", "server", "campaign", "progress", "guard", "mailbox", "import", "list", "decision", "webhooks")
+LEASES += ("keys", "maintenance", "other")
 BOUNCES = ("hard", "disabled", "quota", "soft", "block", "message", "complaint")
 ACCOUNTS = ("ok", "cooling", "attention", "off")
 LATELY = 5 * 60_000  # ms
