@@ -58,12 +58,13 @@ def test_nothing_is_lost_and_nothing_is_sent_twice(engine, options):
     assert result["figures"]["sent"] > 0.8 * result["plan"]["mails"], result
 
 
-LONG = f"{CALM} --mails 300 --connections 1 --rtt-ms 100 --processes 3 --hosts 3 --lease-seconds 2"
+SLOW = f"{CALM} --connections 1 --rtt-ms 100 --lease-seconds 2"
 
 
 def test_the_rest_takes_over_when_a_host_is_cut_off_and_one_dies():
     """Here it only has to happen: how soon it does is measured by runs on a machine that does nothing else."""
-    with Lab("mysql", f"{LONG} --cutoffs 1 --deaths 1 --takeover-seconds 100") as lab:
+    options = "--mails 300 --processes 3 --hosts 3 --cutoffs 1 --deaths 1 --takeover-seconds 100"
+    with Lab("mysql", f"{SLOW} {options}") as lab:
         result = lab.result()
     assert result["held"], result
     assert result["figures"]["broken"] == {"cutoff": 1, "death": 1}
@@ -71,11 +72,12 @@ def test_the_rest_takes_over_when_a_host_is_cut_off_and_one_dies():
 
 
 @pytest.mark.skipif("BLASTER_TEST_MYSQL_URL" in os.environ, reason="stops two servers of its own")
-def test_a_database_server_that_is_away_only_delays():
-    with Lab("mysql", f"{LONG} --servers 2 --freezes 2 --outages 2 --outage-seconds 3") as lab:
+def test_a_database_server_that_stands_still_only_delays():
+    options = "--mails 100 --processes 2 --hosts 1 --servers 2 --freezes 2 --outage-seconds 2.5"
+    with Lab("mysql", f"{SLOW} {options}") as lab:
         result = lab.result()
     assert result["held"], result
-    assert result["figures"]["broken"] == {"freeze": 2, "outage": 2}
+    assert result["figures"]["broken"] == {"freeze": 2}
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def test_no_mail_is_begun_while_server_2_is_frozen_longer_than_a_lease(databases
         server_with_account(host=provider.host, port=provider.port)
         with db.session(crm_db):
             SmtpServer.update(max_connections=1).execute()
-        running_campaign(mails=900)
+        running_campaign(mails=600)
         with worker(databases, lease_seconds=2) as running:
             left = hold_with_intents_left(provider)
             with frozen():
@@ -126,14 +126,14 @@ def test_no_mail_is_begun_while_server_2_is_frozen_longer_than_a_lease(databases
                 time.sleep(1)
                 # The next one was offered together with the dot that waits, when the lease was good.
                 assert len(left & set(provider.taken)) <= 1
-            wait_until(lambda: statuses() == {"sent": 900})  # what was taken for unknown meanwhile is sent later
-    assert sorted(provider.taken) == sorted(f"r{i}@example.net" for i in range(1, 901))
+            wait_until(lambda: statuses() == {"sent": 600})  # what was taken for unknown meanwhile is sent later
+    assert sorted(provider.taken) == sorted(f"r{i}@example.net" for i in range(1, 601))
     assert_books_balance()
 
 
 def hold_with_intents_left(provider: Holding) -> set[str]:
     """The sender waits for a reply, and these mails are marked as begun and are not: nothing but time holds them up."""
-    for mark in range(50, 800, 50):
+    for mark in range(50, 500, 50):
         wait_until(lambda least=mark: len(provider.taken) >= least)
         provider.hold()
         wait_until(lambda: provider.is_waiting)

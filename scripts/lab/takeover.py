@@ -55,7 +55,8 @@ class Absences:
                 absence.host.come_back()
 
     def are_over(self) -> bool:
-        return not self._open()
+        """All are back, and have told what is in their journals."""
+        return not self._open() and all(each.host.is_whole() for each in self.all)
 
     def seconds(self) -> list[float]:
         """How long each took until the last server was with another host."""
