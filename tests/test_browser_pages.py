@@ -69,6 +69,15 @@ def test_axe_finds_no_fault_and_nothing_scrolls_sideways(chromium, house, url, w
     assert found == [], "\n".join(found)
 
 
+def test_faults_are_seen(chromium):  # noqa: F811
+    page = chromium.new_page(viewport=DESKTOP)
+    page.set_content("<img src=x><p style='color: #999; width: 2000px'>Pale words</p>")
+    found = "\n".join(looked_at(page))
+    page.close()
+    for fault in ("light: image-alt", "light: color-contrast", "dark: color-contrast", "px wide on a screen of 390"):
+        assert fault in found
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_follows_the_colours_of_the_system(chromium, url, scheme):  # noqa: F811
     page = chromium.new_page(color_scheme=scheme)
