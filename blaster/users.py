@@ -85,7 +85,7 @@ def search(words: str = "", *, after: int = 0, limit: int = 50) -> list[User]:
     """Those with this in their address or name, from the id `after` on."""
     query = User.select().where(User.id > after).order_by(User.id).limit(limit)
     with db.session(campaign_db):
-        return list(query.where(User.email.contains(words) | User.name.contains(words)) if words else query)
+        return list(query.where(User.email.contains(words.lower()) | User.name.contains(words)) if words else query)
 
 
 def authenticate(email: str, password: str) -> User | None:

@@ -107,11 +107,12 @@ def test_the_page_says_the_same_to_everybody(app, clock, name):
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("name", [NAME, "off@example.com", "nobody@example.com", "no address"])
+@pytest.mark.parametrize("name", [NAME, "off@example.com", "invited@example.com", "nobody@example.com", "no address"])
 def test_a_hash_is_verified_whoever_it_is(databases, monkeypatch, name):
     """The longest part of an answer, so that its time does not tell who has an account."""
     users.create(NAME, "Zoe", PASSWORD)
     users.set_active(users.create("off@example.com", "", PASSWORD).id, False)
+    users.create("invited@example.com", "", None)
     verified, verify = [], passwords.check_password_hash
 
     def count(known, password):

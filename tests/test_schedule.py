@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from blaster import campaigns, db, recipients, schedule, servers, windows
+from blaster import audit, campaigns, db, recipients, schedule, servers, suspension, windows
 from blaster.db import crm_db
 from blaster.errors import Conflict, Invalid, NotFound
 from blaster.models.campaign_db import CampaignStatus
@@ -67,6 +67,8 @@ def test_it_starts_when_its_time_has_come_and_only_once(clock, account):
     assert status_of(campaign_id).note == ""
     (opening,) = campaigns.started()
     assert opening["campaign_id"] == campaign_id
+    (noted,) = audit.search(audit.Asked(ALICE))
+    assert (noted.actor_id, noted.act, noted.target_id) == (0, "start", campaign_id)
 
 
 def test_the_recipients_are_those_of_the_start(clock, account):
@@ -88,6 +90,18 @@ def test_a_start_that_is_long_overdue_waits_for_a_click(clock, account, late, st
     if not starts:
         campaigns.start(ALICE, campaign_id)  # the click
         assert status_of(campaign_id).status == "staging"
+
+
+def test_it_does_not_start_while_its_owner_is_suspended_nor_by_itself_afterwards(clock, account):
+    campaign_id = scheduled(NEXT)
+    suspension.suspend(ALICE)
+    clock.at = NEXT
+    starting.start_due(PUBLIC_URL)
+    status = status_of(campaign_id)
+    assert status.status == "scheduled" and schedule.is_held(status) and "suspended" in status.note
+    suspension.lift(ALICE)
+    starting.start_due(PUBLIC_URL)
+    assert status_of(campaign_id).status == "scheduled"
 
 
 def test_what_is_missing_by_then_holds_it(clock, account):
