@@ -40,8 +40,8 @@ def open_campaign(
         _insert(CampaignContent, columns, row)
         for position, file in enumerate(content.get("attachments", ())):
             _insert(CampaignAttachment, _FILE, (campaign_id, position, *file))
-        for link in enumerate(content.get("links", ()), 1):
-            _insert(CampaignLink, ("campaign_id", "number", "url"), (campaign_id, *link))
+        if links := [(campaign_id, *link) for link in enumerate(content.get("links", ()), 1)]:
+            db.insert_new(CampaignLink, (CampaignLink.campaign_id, CampaignLink.number, CampaignLink.url), links)
         columns = ("campaign_id", "user_id", "list_id", "stage_until", "send_windows", "run_state", "changed_at")
         row = (campaign_id, user_id, list_id, stage_until, send_windows, "staging", db.now(crm_db))
         _insert(CampaignControl, columns, row)
