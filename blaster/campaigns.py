@@ -110,10 +110,14 @@ def _draft(user_id: int, *, name: str, list_id: int | None = None, rich: str | N
 
 def _list_of(user_id: int, list_id: int) -> RecipientList:
     with db.session(campaign_db):
-        found = RecipientList.get_or_none((RecipientList.id == list_id) & (RecipientList.user_id == user_id))
+        found = RecipientList.get_or_none(_list(user_id, list_id))
     if found is None:
         raise NotFound("No such list.")
     return found
+
+
+def _list(user_id: int, list_id: int):
+    return (RecipientList.id == list_id) & (RecipientList.user_id == user_id)
 
 
 def _lock(user_id: int, campaign_id: int) -> Campaign:
@@ -140,7 +144,7 @@ def copy_campaign(user_id: int, campaign_id: int) -> Campaign:
     source = get_campaign(user_id, campaign_id)
     fields = {name: getattr(source, name) for name in (*drafts.MESSAGE, *SENDER, *TRACKING, "list_id")}
     with db.session(campaign_db):
-        if not RecipientList.select().where(RecipientList.id == source.list_id).exists():
+        if not RecipientList.select().where(_list(user_id, source.list_id)).exists():
             fields["list_id"] = None
     copied = create_campaign(user_id, name=f"Copy of {source.name}"[: drafts.LONGEST["name"]], **fields)
     _copy_files(source, copied)

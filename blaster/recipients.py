@@ -180,6 +180,6 @@ def remove_recipient(user_id: int, list_id: int, recipient_id: int) -> None:
         chosen = (Recipient.id == recipient_id) & (Recipient.list_id == list_id)
         if not Recipient.delete().where(chosen).execute():
             raise NotFound("No such recipient.")
-        RecipientList.update(size=RecipientList.size - 1).where(RecipientList.id == list_id).execute()
+        RecipientList.update(size=RecipientList.size - 1).where(_owned(user_id, list_id)).execute()
 
     db.transaction(campaign_db, work)

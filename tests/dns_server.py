@@ -70,3 +70,13 @@ def name_server():
     server = NameServer()
     yield server
     server.close()
+
+
+@pytest.fixture
+def nowhere(monkeypatch) -> None:
+    """No name of a mail or web server leads anywhere, so that nothing waits for one."""
+
+    def fail(*_, **__):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)

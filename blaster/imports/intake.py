@@ -125,11 +125,13 @@ class Target:
 
     def _lock(self) -> RecipientList:
         """One chunk at a time for a list: values are read, merged and written back."""
-        owned = (RecipientList.id == self.list_id) & (RecipientList.user_id == self.user_id)
-        found = db.locked(RecipientList.select().where(owned)).first()
+        found = db.locked(RecipientList.select().where(self._owned())).first()
         if found is None:
             raise NotFound("No such list.")
         return found
+
+    def _owned(self):
+        return (RecipientList.id == self.list_id) & (RecipientList.user_id == self.user_id)
 
     def _stored(self, keys: list[str]) -> dict[str, str | None]:
         """The values of those addresses that are on the list already, as stored."""
@@ -143,7 +145,7 @@ class Target:
     def _grow(self, found: RecipientList, added: int) -> None:
         names = json.dumps(list(dict.fromkeys([*json.loads(found.field_names or "[]"), *self.names])))
         changes = {RecipientList.size: RecipientList.size + added, RecipientList.field_names: names}
-        RecipientList.update(changes).where(RecipientList.id == self.list_id).execute()
+        RecipientList.update(changes).where(self._owned()).execute()
 
 
 def merge(stored: dict[str, str | None], rows: list[Row]) -> tuple[dict[str, tuple[str, str | None]], int, int]:

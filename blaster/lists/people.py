@@ -52,7 +52,7 @@ def add(user_id: int, list_id: int, email: str, values: Mapping[str, str]) -> Re
         _refuse_twice(list_id, key)
         row = {"user_id": user_id, "list_id": list_id, "email": email, "email_key": key}
         made = Recipient.create(**row, fields=_stored(chosen, values), created_at=db.now(campaign_db))
-        RecipientList.update(size=RecipientList.size + 1).where(RecipientList.id == list_id).execute()
+        RecipientList.update(size=RecipientList.size + 1).where(_owned(user_id, list_id)).execute()
         return made
 
     return db.transaction(campaign_db, work)
@@ -71,8 +71,8 @@ def edit(user_id: int, recipient_id: int, email: str, values: Mapping[str, str])
         if key != row.email_key:
             _refuse_twice(list_id, key)
         kept = {name: value for name, value in recipients.values(row.fields).items() if name not in values}
-        row.email, row.email_key, row.fields = email, key, _stored(chosen, {**kept, **values})
-        row.save(only=[Recipient.email, Recipient.email_key, Recipient.fields])
+        new = {"email": email, "email_key": key, "fields": _stored(chosen, {**kept, **values})}
+        Recipient.update(**new).where((Recipient.id == recipient_id) & (Recipient.user_id == user_id)).execute()
 
     db.transaction(campaign_db, work)
 
@@ -89,11 +89,14 @@ def _address(user_id: int, text: str) -> tuple[str, str]:
 
 def _locked(user_id: int, list_id: int) -> RecipientList:
     """No import and no other edit of the list goes on until the transaction ends."""
-    mine = (RecipientList.id == list_id) & (RecipientList.user_id == user_id)
-    found = db.locked(RecipientList.select().where(mine)).first()
+    found = db.locked(RecipientList.select().where(_owned(user_id, list_id))).first()
     if found is None:
         raise NotFound("No such list.")
     return found
+
+
+def _owned(user_id: int, list_id: int):
+    return (RecipientList.id == list_id) & (RecipientList.user_id == user_id)
 
 
 def _refuse_twice(list_id: int, key: str) -> None:
@@ -121,5 +124,5 @@ def forget(user_id: int, key: str) -> int:
 def _take_off(user_id: int, list_id: int, key: str) -> int:
     _locked(user_id, list_id)
     gone = Recipient.delete().where((Recipient.list_id == list_id) & (Recipient.email_key == key)).execute()
-    RecipientList.update(size=RecipientList.size - gone).where(RecipientList.id == list_id).execute()
+    RecipientList.update(size=RecipientList.size - gone).where(_owned(user_id, list_id)).execute()
     return gone
