@@ -58,6 +58,7 @@ def test_wrong_arguments_exit_2_and_help_0(run):
     assert "examples:" in run("--help")
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_an_invitation_is_a_link_to_choose_a_password_with(run):
     printed = run("invite", "anna@example.com", "--name", "Anna")
     token = printed.rsplit("/password/", 1)[1].strip()
@@ -65,6 +66,7 @@ def test_an_invitation_is_a_link_to_choose_a_password_with(run):
     assert users.authenticate("anna@example.com", "seven odd green lamps").role == "user"
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_quota_and_second_factor_are_looked_after_and_all_is_noted(run):
     bob = users.create("bob@example.com", "Bob", "a longer pass phrase")
     second_factors.drawn(bob.id)
