@@ -56,7 +56,7 @@ class Settings:
     tls_ca_file: str = ""
     google_client_id: str = ""  # of this installation, registered with Google: accounts sign in by consent
     google_client_secret: str = field(default="", repr=False)
-    google_token_url: str = "https://oauth2.googleapis.com/token"
+    google_token_url: str = "https://oauth2.googleapis.com/token"  # noqa: S105  an address
     microsoft_client_id: str = ""
     microsoft_client_secret: str = field(default="", repr=False)
     microsoft_authority: str = "https://login.microsoftonline.com/common"  # a tenant's or a national cloud's own

@@ -155,7 +155,7 @@ def transaction(database, work: Callable):
             if time.monotonic() > deadline:
                 raise Unavailable(f"The database does not answer ({type(error).__name__}).") from error
             log.info("transaction repeated after %s %s", type(error).__name__, number(error))
-        time.sleep(random.uniform(0, pause))
+        time.sleep(random.uniform(0, pause))  # noqa: S311  jitter
         pause = min(pause * 2, 2.0)
 
 

@@ -16,7 +16,7 @@ import sys
 import _venv
 
 SEARCH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"])
-RAM_DISK, RAM_NEEDED = "/dev/shm", 3 << 30
+RAM_DISK, RAM_NEEDED = "/dev/shm", 3 << 30  # noqa: S108  folders are made by mkdtemp
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 HINTS = {
     "MariaDB": "apt-get install mariadb-server-core mariadb-client-core, or brew install mariadb",

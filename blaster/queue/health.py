@@ -66,7 +66,7 @@ def _next_state(row: SmtpHealth, now: int) -> tuple[str, int]:
     first, longest = COOLING[row.reason]
     pause = min(first * 2 ** (row.failures - 1), longest)
     # Jitter: accounts that failed together must not come back together.
-    return "cooling", max(row.until, now + int(pause * random.uniform(1, 1.2)))
+    return "cooling", max(row.until, now + int(pause * random.uniform(1, 1.2)))  # noqa: S311  jitter
 
 
 def record_success(server_id: int, account_id: int) -> None:

@@ -53,4 +53,4 @@ def _deferred(row: Row, said: dict) -> Outcome:
         said["text"] = f"Gave up after {attempts} attempts: {said['text']}"
         return Outcome(row, "failed", **said, attempts=attempts)
     pause = 5 * MINUTE * 3**row.attempts
-    return Outcome(row, "pending", **said, delay=int(pause * random.uniform(1, 1.2)), attempts=attempts)
+    return Outcome(row, "pending", **said, delay=int(pause * random.uniform(1, 1.2)), attempts=attempts)  # noqa: S311  jitter
