@@ -6,8 +6,8 @@ examples:
   python3 scripts/audit.py --tool "pipx run pip-audit"
 
 Needs the internet; pip-audit is installed into .venv on first use. Exit code: 0 nothing known, 1 something is, 2 wrong
-arguments, 3 not about all could be asked. The tests do not run it, since what is known changes without any change of ours: run
-it before a release and once a week.
+arguments, 3 not about all could be asked. The tests do not run it, since what is known changes without any change of
+ours: run it before a release and once a week.
 """
 
 import argparse
