@@ -203,7 +203,7 @@ def test_the_whole_path(visit, site, scripts):
     sentence(page.frame_locator("iframe"), "Hello Reader 0").to_be_visible()
 
     # Slow enough that the second half is still to come when it is paused, whatever else this machine does.
-    site.sink.play(Rule("dot", "delay", seconds=0.3, login=address))
+    site.sink.play(Rule("dot", "delay", seconds=0.5, login=address))
     page.get_by_role("button", name="Start sending").click()
     campaign_id = int(page.url.rpartition("/")[2])
     watch(lambda: sent(page) > 0, "moving")
