@@ -48,6 +48,7 @@ class MariaDB:
                 "--no-defaults",
                 *self._paths(),
                 f"--socket={self.home / 's'}",
+                f"--tmpdir={self.home}",  # a server that starts deletes what others have in a common one
                 f"--port={self.port}",
                 "--bind-address=127.0.0.1",
                 f"--pid-file={self.home / 'pid'}",
