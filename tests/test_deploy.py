@@ -53,6 +53,8 @@ def test_systemd_would_not_take_a_wrong_unit(units):
 
 @pytest.mark.parametrize("name", ["blaster-web.service", "blaster-workers@.service"])
 def test_systemd_calls_the_services_well_protected(units, name):
+    if "--offline" not in run("systemd-analyze", "--help").stdout:
+        pytest.skip("this systemd is older than 250 and judges running services only")
     told = run("systemd-analyze", "security", "--offline=yes", "--threshold=20", f"./{name}", cwd=units)
     assert told.returncode == 0, told.stdout
 
