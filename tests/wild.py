@@ -94,6 +94,7 @@ def check_form(data: bytes) -> email.message.EmailMessage:
     """RFC 5322 and 2045: octets, lines, one of each header, no defect in any part. Returns the parsed message."""
     assert data.isascii() and b"\x00" not in data
     assert data.count(b"\r\n") == data.count(b"\n") == data.count(b"\r") and data.endswith(b"\r\n")
+    assert not data.startswith(b".") and b"\r\n." not in data  # what senders need not look at again
     # 998 is the law; only an address of ours that cannot be folded is longer than 78.
     assert all(len(line) <= 78 or re.fullmatch(rb"List-Unsubscribe: \S{,900}", line) for line in data.split(b"\r\n"))
     message = parse(data)

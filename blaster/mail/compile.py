@@ -104,7 +104,8 @@ class Skeleton:
         return bounce_address.replace("{token}", token(row_id, self._content.campaign_id, self._message_key))
 
     def render(self, *, row_id: int, email: str, fields: Fields, from_address: str, now: int) -> bytes:
-        """A complete RFC 5322 message, CRLF, 7-bit (but for an address that needs SMTPUTF8), not dot-stuffed.
+        """A complete RFC 5322 message, CRLF, 7-bit (but for an address that needs SMTPUTF8), ended by one.
+        No line begins with a dot, so that SMTP has nothing to double (RFC 5321 section 4.5.2).
 
         now: milliseconds UTC. Raises MergeError.
         """

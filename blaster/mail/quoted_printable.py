@@ -11,6 +11,7 @@ SOFT_BREAK = b"=\r\n"
 LINE = 76
 
 _BREAKS = re.compile(r"\r\n|\r|\n")
+_DOTS = re.compile(rb"^\.{1,24}", re.MULTILINE)
 
 
 def with_lf(text: str) -> str:
@@ -19,9 +20,13 @@ def with_lf(text: str) -> str:
 
 
 def encode(text: str) -> bytes:
-    """Text with LF line breaks, beginning at the start of a line, as lines of 76 octets at most that end in CRLF."""
+    """Text with LF line breaks, beginning at the start of a line, as lines of 76 octets at most that end in CRLF, none
+    of which begins with a dot."""
     # Given CRLF, b2a_qp makes its soft breaks of what it finds first in the text; given LF it has no choice.
-    return binascii.b2a_qp(text.encode("utf-8", "replace"), istext=True).replace(b"\n", b"\r\n")
+    lines = binascii.b2a_qp(text.encode("utf-8", "replace"), istext=True)
+    while _DOTS.search(lines):  # those behind the first 24 begin a line then
+        lines = _DOTS.sub(lambda dots: b"=2E" * len(dots[0]) + b"=\n", lines)
+    return lines.replace(b"\n", b"\r\n")
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class Body:
         room = OUTPUT_LIMIT
         for slot, static in self.rest:
             value = slot(fields)
-            if len(value) < LINE and value.isascii() and value.isprintable() and "=" not in value:
+            if len(value) < LINE and value.isascii() and value.isprintable() and "=" not in value and value[:1] != ".":
                 if value:
                     pieces += (value.encode(), SOFT_BREAK)
             else:

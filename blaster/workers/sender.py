@@ -96,7 +96,7 @@ class Sender:
             fields = {**row.fields, "email": row.email}
             data = skeleton.render(row_id=row.id, email=row.email, fields=fields, from_address=address, now=now)
             back = skeleton.return_path(row.id, address, self.lane.account.bounce_address)
-            return Mail(row.id, back, row.email, data)
+            return Mail(row.id, back, row.email, data, is_dotless=True)
         except Exception as error:
             # One recipient's values must not stop the others.
             log.warning("campaign %s row %s: %s", row.campaign_id, row.id, type(error).__name__)
