@@ -73,7 +73,7 @@ MAY_IMPORT = {
     "maintenance": {"config", "db", "models", "queue", "erased", "sessions", "tenant"},
     "metrics": {"db", "models", "mail", "queue", "tenant"},
     "backup": {"config", "db", "models", "schema", "vault", "queue", "tenant"},
-    "queue": {"config", "db", "models", "errors", "addresses", "warmup", "windows", "trial"},
+    "queue": {"config", "db", "models", "errors", "addresses", "literals", "warmup", "windows", "trial"},
     "web": None,
     "workers": None,
     "demo": None,

@@ -55,3 +55,16 @@ def test_many_rows_are_written_in_several_statements(monkeypatch):
     rows = [(n, "x" * 4) for n in range(5)]
     groups = list(literals.groups(rows, connection=None))
     assert groups == ["(0,'xxxx'),(1,'xxxx')", "(2,'xxxx'),(3,'xxxx')", "(4,'xxxx')"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "condition"),
+    [
+        ([7], "n IN (7)"),
+        ([3, 1, 2, 4], "(n BETWEEN 1 AND 4)"),
+        ([*range(1, 9), *range(20, 30)], "(n BETWEEN 1 AND 8 OR n BETWEEN 20 AND 29)"),
+        ([1, 3, 5, 6], "n IN (1, 3, 5, 6)"),
+    ],
+)
+def test_neighbours_are_searched_as_ranges(ids, condition):
+    assert literals.among("n", ids) == condition

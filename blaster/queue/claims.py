@@ -20,7 +20,7 @@ from blaster.queue.leases import Hold
 from blaster.queue.rows import Claim, Grant, Outcome, Row
 
 RETRIED = "campaign_id=%s AND status='pending' AND due_at BETWEEN 1 AND %s ORDER BY due_at, id LIMIT %s"
-_COLUMNS = "id, email, fields, attempts, email_key"
+_COLUMNS = "id, email, fields, attempts"
 _RETRIED = f"SELECT {_COLUMNS} FROM mail_blaster WHERE {RETRIED} {{skip}}"
 _SETTLED = (
     *(Mail.status, Mail.due_at, Mail.attempts, Mail.bucket, Mail.lease_token),
@@ -250,7 +250,7 @@ def _claimed(of: Mapping[int, Claim]) -> dict[int, list[Row]]:
 def _rows(claim: Claim, found: Iterable[tuple]) -> list[Row]:
     return [
         Row(row_id, claim, email, json.loads(fields) if fields else {}, attempts)
-        for row_id, email, fields, attempts, *_ in found
+        for row_id, email, fields, attempts in found
     ]
 
 

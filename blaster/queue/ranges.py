@@ -7,7 +7,7 @@ asks `cursor` then. Lock order: cursor, rows, range.
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from blaster import db
+from blaster import db, literals
 from blaster.db import crm_db
 from blaster.models.crm_db import Mail
 from blaster.models.ranges import CampaignCursor, ClaimedRange
@@ -136,14 +136,14 @@ def _by_claim(rows: Iterable[Row]) -> dict[Claim, list[int]]:
 
 
 def _write_intents(ids: Mapping[Claim, list[int]], bucket: int, now: int) -> int:
-    listed = ", ".join(str(row_id) for of_claim in ids.values() for row_id in of_claim)
+    among = literals.among("id", (row_id for of_claim in ids.values() for row_id in of_claim))
     claim, account, token = (
         _cases(ids, lambda c: c.id),
         _cases(ids, lambda c: c.account_id),
         _cases(ids, lambda c: c.hold.token),
     )
     query = f"UPDATE mail_blaster SET status='sending', due_at=%s, bucket=%s, claim_id={claim},"
-    query += f" smtp_account_id={account}, lease_token={token} WHERE id IN ({listed}) AND status='pending' AND due_at=0"
+    query += f" smtp_account_id={account}, lease_token={token} WHERE {among} AND status='pending' AND due_at=0"
     done = db.execute(crm_db, query, now, bucket).rowcount
     leave({claim.id: len(of_claim) for claim, of_claim in ids.items()})
     return done
