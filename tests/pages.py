@@ -26,7 +26,6 @@ PAGES: dict[str, list[str] | str] = {
         f"/campaigns/{{{state}}}" for state in ("scheduled", "running", "paused", "held", "cancelled", "finished")
     ],
     "progress.fragment": FRAGMENT,
-    "progress.rate": FRAGMENT,
     "breakdown.show": ["/campaigns/{running}/breakdown", "/campaigns/{finished}/breakdown"],
     "results.show": ["/campaigns/{running}/results", "/campaigns/{finished}/results"],
     "results.export": DOWNLOAD,
@@ -122,11 +121,16 @@ ADMINS += ("users.new", "users.edit")
 
 
 def addresses(house, who: str) -> list[str]:
-    """The pages that somebody opens: the administrator has all, "" has not signed in, others see how pages are with
-    nothing on them."""
+    """The pages that somebody opens: the administrator has all, "" has not signed in, others have those that look
+    another way with nothing on them."""
     found = []
     for endpoint, urls in PAGES.items():
         is_theirs = (endpoint in PUBLIC) == (who == "") and (who == house.admin or endpoint not in ADMINS)
         if is_theirs and isinstance(urls, list):
-            found += [url.format(**house.ids) for url in urls if who in (house.admin, "") or "{" not in url]
+            found += [url.format(**house.ids) for url in urls if who in (house.admin, "") or _may_be_empty(url)]
     return found if who != house.on_trial else ["/", "/settings/addresses"]
+
+
+def _may_be_empty(url: str) -> bool:
+    """A form to begin with is the same for everybody."""
+    return not ("{" in url or "?" in url or url.endswith(("/new", "/add")))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from blaster.config import PROJECT
 from tests.pages import addresses
@@ -18,7 +18,8 @@ from tests.work import wait_until
 DESKTOP = {"width": 1280, "height": 850}
 # WCAG 2.2 A and AA, and what axe holds good practice. Frames hold mails, which are their authors'.
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-ALL = {"runOnly": {"type": "tag", "values": TAGS}, "resultTypes": ["violations"], "iframes": False}
+# `preload` would fetch the style sheets again, for rules that are not among these.
+ALL = {"runOnly": {"type": "tag", "values": TAGS}, "resultTypes": ["violations"], "iframes": False, "preload": False}
 # Nothing but colours differs between the two schemes.
 COLOURS = {**ALL, "runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 RUN = """options => axe.run(options).then(found => found.violations.flatMap(({id, help, nodes}) => nodes.map(
@@ -85,3 +86,52 @@ def test_it_follows_the_colours_of_the_system(chromium, url, scheme):  # noqa: F
     ground = page.evaluate("getComputedStyle(document.documentElement).backgroundColor.match(/[0-9]+/g).map(Number)")
     assert (min(ground) > 200, max(ground) < 60) == (scheme == "light", scheme == "dark")
     page.close()
+
+
+@pytest.fixture
+def ada(chromium, house, url) -> Iterator[Page]:  # noqa: F811
+    """The administrator's browser."""
+    page = chromium.new_page(base_url=url, viewport=DESKTOP)
+    sign_in(page, house.admin)
+    yield page
+    page.close()
+
+
+def focused(page: Page) -> str:
+    return page.evaluate("document.activeElement.textContent.trim()")
+
+
+def test_the_first_key_leads_past_the_menu_and_the_focus_is_seen(ada):
+    ada.goto("/campaigns")
+    ada.keyboard.press("Tab")
+    assert focused(ada) == "Skip to content"
+    assert ada.locator(".skip-link").bounding_box()["y"] >= 0
+    ada.keyboard.press("Enter")
+    for name in ("Compare", "New campaign"):
+        ada.keyboard.press("Tab")
+        assert focused(ada) == name
+        outline = ada.evaluate("getComputedStyle(document.activeElement).outline")
+        assert "solid 2px" in outline, outline
+
+
+def test_escape_closes_a_question_and_goes_back_to_its_button(ada, house):
+    ada.goto(f"/campaigns/{house.ids['paused']}")
+    question = ada.get_by_text("This cannot be undone")
+    ada.locator("summary", has_text="Cancel campaign").press("Enter")
+    expect(question).to_be_visible()
+    ada.keyboard.press("Tab")
+    assert focused(ada) == "Cancel campaign"
+    ada.keyboard.press("Escape")
+    expect(question).to_be_hidden()
+    assert ada.evaluate("document.activeElement.tagName") == "SUMMARY"
+    ada.keyboard.press("Enter")
+    ada.get_by_role("heading", level=1).click()
+    expect(question).to_be_hidden()
+
+
+def test_nothing_moves_for_who_wants_no_motion(ada, house):
+    moving = "document.getAnimations().filter(each => each.playState == 'running').length"
+    ada.goto(f"/campaigns/{house.ids['running']}")
+    assert ada.evaluate(moving) > 0
+    ada.emulate_media(reduced_motion="reduce")
+    assert ada.evaluate(moving) == 0
