@@ -51,6 +51,8 @@ GETS = {
     "list_settings.export_csv",
     "suppressions.export",
     "imports.refused",
+    "results.export",
+    "comparison.export",
     "activity.export",
     "activity.export_all",
 }
@@ -71,6 +73,7 @@ NAMES = {
     "list_settings.export_csv": ("export", "list"),
     "imports.refused": ("export", "import"),
     "ledger.export": ("export", "campaign"),
+    "results.export": ("export", "campaign"),
     "mailboxes.release": ("release", "domain"),
     "settings.profile": ("edit", "profile"),
     "settings.sender": ("edit", "sender"),
