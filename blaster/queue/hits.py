@@ -9,6 +9,7 @@ from peewee import fn
 
 from blaster import db
 from blaster.db import crm_db
+from blaster.models.crm_db import Mail
 from blaster.models.tracking import CampaignLink, Hit, HitCount
 
 ANY = -1  # in the place of a link: any of them
@@ -32,13 +33,14 @@ def record(
 ) -> None:
     """A mail was opened (`link` 0) or a link of it clicked. `made_at`: when the mail was made, ms UTC.
 
-    Single statements, none waits for another. Nothing is recorded once the campaign is archived.
+    Single statements, none waits for another. Nothing is recorded of a mail that was archived, or whose address was
+    erased.
     """
     with db.session(crm_db):
         mine = (Hit.campaign_id == campaign_id) & (Hit.mail_id == mail_id)
         here = mine & (Hit.link == link)
         there = Hit.get_or_none(here)
-        if there and (is_machine or not there.is_machine) or _is_final(campaign_id):
+        if there and (is_machine or not there.is_machine) or not _is_known(mail_id):
             return
         now = db.now(crm_db)
         if not is_machine and now - made_at < SOON:
@@ -49,6 +51,10 @@ def record(
             Hit.update(mark=mark, is_machine=False, at=now).where(here).execute()
         if link and not is_machine:
             _judge_burst(mine, now)
+
+
+def _is_known(mail_id: int) -> bool:
+    return "@" in (Mail.select(Mail.email).where(Mail.id == mail_id).scalar() or "")
 
 
 def _judge_burst(mine, now: int) -> None:
