@@ -1,5 +1,7 @@
 """How many mails a campaign sent in each minute, and what a viewer's poll needs to know: small reads on Server 1."""
 
+import json
+
 from blaster import db, sessions
 from blaster.db import campaign_db
 from blaster.models.campaign_db import Campaign, CampaignStatus
@@ -10,8 +12,9 @@ STEPS = tuple(minutes * MINUTE for minutes in (1, 2, 5, 15, 60, 360, 1440, 7 * 1
 COLUMNS = 60
 
 _FIELDS = tuple(CampaignStatus._meta.sorted_field_names)
+# As one value: PyMySQL takes 15 us for each column of an answer.
 _SEEN = (
-    f"SELECT {', '.join(f's.{name}' for name in _FIELDS)} FROM campaign_status s"
+    f"SELECT JSON_ARRAY({', '.join(f's.{name}' for name in _FIELDS)}) FROM campaign_status s"
     " JOIN campaign_master c ON c.campaign_id=s.campaign_id JOIN users u ON u.id=c.user_id"
     " JOIN sessions x ON x.user_id=u.id"
     " WHERE s.campaign_id=%s AND u.id=%s AND x.token_hash=%s AND u.is_active=1"
@@ -24,7 +27,7 @@ def seen(user_id: int, token: str, campaign_id: int) -> dict | None:
         campaign_db.connect(reuse_if_open=True)  # and kept by this thread: to open it takes 0.8 ms, the read 0.04
     with db.session(campaign_db):
         row = db.execute(campaign_db, _SEEN, campaign_id, user_id, sessions.key(token)).fetchone()
-    return dict(zip(_FIELDS, row, strict=True)) if row else None
+    return dict(zip(_FIELDS, json.loads(row[0]), strict=True)) if row else None
 
 
 def step(span: int) -> int:

@@ -472,6 +472,28 @@ DEALLOCATE PREPARE step;
 
 SET @ddl = IF(
   EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'decisions')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'decisions' AND index_name = 'decisions_campaign_id'),
+  'CREATE INDEX `decisions_campaign_id` ON `decisions` (`campaign_id`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'decisions')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'decisions' AND index_name = 'decisions_finished_at'),
+  'CREATE INDEX `decisions_finished_at` ON `decisions` (`finished_at`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
     WHERE table_schema = DATABASE() AND table_name = 'dkim_keys')
   AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
     WHERE table_schema = DATABASE() AND table_name = 'dkim_keys' AND index_name = 'dkim_keys_user_id_domain_selector'),

@@ -253,6 +253,42 @@ PREPARE step FROM @ddl;
 EXECUTE step;
 DEALLOCATE PREPARE step;
 
+CREATE TABLE IF NOT EXISTS `decisions` (
+  `id` BIGINT AUTO_INCREMENT NOT NULL PRIMARY KEY,
+  `user_id` BIGINT NOT NULL,
+  `campaign_id` BIGINT NOT NULL,
+  `kind` VARCHAR(24) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `classes` LONGTEXT NOT NULL,
+  `walked_at` BIGINT NOT NULL DEFAULT 0,
+  `walked_to` BIGINT NOT NULL DEFAULT 0,
+  `walk_until` BIGINT NOT NULL DEFAULT 0,
+  `done` INTEGER NOT NULL DEFAULT 0,
+  `created_at` BIGINT NOT NULL DEFAULT 0,
+  `finished_at` BIGINT
+);
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'decisions')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'decisions' AND index_name = 'decisions_campaign_id'),
+  'CREATE INDEX `decisions_campaign_id` ON `decisions` (`campaign_id`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
+SET @ddl = IF(
+  EXISTS (SELECT 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'decisions')
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND table_name = 'decisions' AND index_name = 'decisions_finished_at'),
+  'CREATE INDEX `decisions_finished_at` ON `decisions` (`finished_at`)',
+  'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+
 CREATE TABLE IF NOT EXISTS `dkim_keys` (
   `id` BIGINT AUTO_INCREMENT NOT NULL PRIMARY KEY,
   `user_id` BIGINT NOT NULL,

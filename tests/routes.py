@@ -59,7 +59,6 @@ ROUTES = {
     "review.start": OWNED,
     "progress.show": OWNED,
     "progress.fragment": OWNED,
-    "progress.rate": OWNED,
     "breakdown.show": OWNED,
     "results.show": OWNED,
     "results.export": OWNED,

@@ -1,14 +1,18 @@
+import threading
 from collections import Counter
 
 import pytest
 
 from blaster import db, progress
-from blaster.db import crm_db
+from blaster.db import campaign_db, crm_db
 from blaster.demo.faults import Rule
 from blaster.errors import Conflict, NotFound
+from blaster.models.campaign_db import CampaignStatus
 from blaster.models.crm_db import CampaignControl, Mail
 from blaster.queue import claims, control, decisions, leases, orphans, quota
 from blaster.queue.claims import Outcome
+from blaster.workers import walker
+from blaster.workers.holds import Holds
 from tests import queue_data
 from tests.queue_data import ALICE, BOB, assert_books_balance, running_campaign, server_with_account, statuses
 from tests.work import wait_until, worker
@@ -176,34 +180,41 @@ def test_a_cancelled_campaign_stays_as_it_is(account, closed):
 def test_a_cancel_between_two_slices_ends_it(account, monkeypatch):
     in_doubt(account)
     monkeypatch.setattr(decisions, "SLICE", 4)
-    after_the_first_slice(monkeypatch, lambda: control.cancel(ALICE, 7))
     with pytest.raises(Conflict):
-        decisions.send_again(ALICE, 7)
+        decide_all("send-again", lambda: control.cancel(ALICE, 7))
     assert statuses() == {"pending": 4, "unknown": 6}
+    assert decisions.waiting() == []
     while not control.close_cancelled(7):
         pass
     assert statuses() == {"cancelled": 4, "unknown": 6}
     assert_books_balance()
 
 
-def after_the_first_slice(monkeypatch, happens):
-    slice_of, seen = decisions._decide_slice, []
+def decide_all(kind: str, happens) -> int:
+    """`happens` after the first slice."""
+    decision = decisions.go_on(ALICE, decisions.begin(ALICE, 7, kind).id, 0)
+    happens()
+    return decisions.go_on(ALICE, decision.id).done
 
-    def decide(*args):
-        done = slice_of(*args)
-        seen.append(done)
-        return done
 
-    read = decisions._page
-
-    def page(*args):
-        if len(seen) == 1:
-            seen.append(0)
-            happens()
-        return read(*args)
-
-    monkeypatch.setattr(decisions, "_decide_slice", decide)
-    monkeypatch.setattr(decisions, "_page", page)
+def test_a_decision_goes_on_where_it_stopped_and_a_worker_ends_it(account, monkeypatch):
+    in_doubt(account, mails=25)
+    with db.session(campaign_db):
+        CampaignStatus.create(campaign_id=7, status="running", total_emails=25)
+    finish()
+    monkeypatch.setattr(decisions, "SLICE", 7)
+    decision = decisions.begin(ALICE, 7, "count-as-sent")
+    assert decisions.go_on(ALICE, decision.id, 0).done == 7
+    assert decisions.begin(ALICE, 7, "count-as-sent").id == decision.id  # a second click
+    assert (decisions.under_way(ALICE, 7), decisions.under_way(BOB, 7)) == (7, None)
+    with pytest.raises(NotFound):
+        decisions.go_on(BOB, decision.id)
+    walker.of_decisions(Holds("host:1", 30_000), threading.Event()).work()
+    assert (decisions.under_way(ALICE, 7), decisions.waiting()) == (None, [])
+    assert statuses() == {"sent": 25}
+    assert_books_balance()
+    with db.session(campaign_db):
+        assert CampaignStatus.get_by_id(7).sent_emails == 25  # on the screens too, though the campaign has ended
 
 
 def test_slices_leave_nothing_out(account, monkeypatch):
@@ -225,8 +236,7 @@ def test_what_becomes_unknown_meanwhile_waits_for_another_decision(clock, monkey
         claims.settle(Outcome(row, "unknown") for row in rows)
         leases.release(hold)
 
-    after_the_first_slice(monkeypatch, in_doubt_once_more)
-    assert decisions.send_again(ALICE, 7) == 10
+    assert decide_all("send-again", in_doubt_once_more) == 10
     assert statuses() == {"unknown": 4, "pending": 6}
 
 
@@ -274,7 +284,7 @@ def test_a_slice_written_twice_decides_once(account):
     """The answer to its COMMIT was lost, and the mails are in doubt again by the time it is repeated."""
     _, rows = in_doubt(account)
     seen = {mail.id: mail.claim_id for mail in mails()}
-    assert decisions._decide(ALICE, 7, "unknown", decisions._AGAIN, decisions._ALL) == 10
+    assert decisions.send_again(ALICE, 7) == 10
     hold, rows = claim(account)
     claims.intend(rows)
     claims.settle(Outcome(row, "unknown") for row in rows)

@@ -8,8 +8,8 @@ from blaster.errors import Invalid, NotFound
 from blaster.lists import export, fields, work
 from blaster.models.campaign_db import Recipient
 from blaster.queue import leases
+from blaster.workers import walker
 from blaster.workers.holds import Holds
-from blaster.workers.list_walker import ListWalker
 
 ALICE, BOB = 1, 2
 WILD = 'a"b\\c\n\t{{ x }} 💌 "name": =1'
@@ -86,12 +86,12 @@ def test_work_goes_on_where_it_stopped(customers):
 def test_a_worker_finishes_what_a_page_began(customers):
     holds = Holds("host:1", 30_000)
     begun = work.copy(ALICE, customers.id, "Copy")
-    ListWalker(holds, threading.Event()).work()
+    walker.of_lists(holds, threading.Event()).work()
     assert work.waiting() == []
     assert len(on(begun.target_id)) == 3
     begun = work.copy(ALICE, customers.id, "Another")
     hold = Holds("host:2", 30_000).take(f"list:{begun.id}")
-    ListWalker(holds, threading.Event()).work()  # somebody else has it
+    walker.of_lists(holds, threading.Event()).work()  # somebody else has it
     assert work.waiting() == [(ALICE, begun.id)]
     leases.release(hold)
 

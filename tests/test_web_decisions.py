@@ -1,4 +1,5 @@
 import re
+import threading
 
 import pytest
 
@@ -8,6 +9,9 @@ from blaster.mail.compile import message_id
 from blaster.models.crm_db import Mail
 from blaster.queue import claims, control, decisions, leases, orphans, staging
 from blaster.queue.claims import Outcome
+from blaster.web import decisions as web_decisions
+from blaster.workers import walker
+from blaster.workers.holds import Holds
 from tests import queue_data
 from tests.queue_data import assert_books_balance, statuses
 from tests.test_web_campaigns import add_account, draft_of
@@ -195,6 +199,20 @@ def test_one_reason_is_tried_again(alice):
         answer = alice.post(f"/campaigns/{campaign_id}/failed/try-again", reason)
         assert "Nothing was left to decide" in alice.get(answer.location).text
     assert statuses(campaign_id) == {"pending": 2, "failed": 1}
+
+
+def test_a_page_leaves_the_rest_of_many_mails_to_the_workers(alice, monkeypatch):
+    monkeypatch.setattr(decisions, "SLICE", 4)
+    monkeypatch.setattr(web_decisions, "SECONDS", 0)
+    campaign_id = in_doubt(alice, mails=10)
+    answer = alice.post(f"/campaigns/{campaign_id}/unknown/count-as-sent")
+    page = alice.get(answer.location).text
+    assert "4 mails count as sent now. There are more: they follow by themselves" in page
+    assert "What you decided is being done: 4 mails so far." in page
+    assert 'hx-trigger="every 2s"' in page
+    walker.of_decisions(Holds("host:1", 30_000), threading.Event()).work()
+    assert "What you decided is being done" not in alice.get(answer.location).text
+    assert status_of(alice, campaign_id).sent_emails == 10
 
 
 @pytest.mark.parametrize("kind", ["unknown", "failed"])

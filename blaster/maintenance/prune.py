@@ -8,6 +8,7 @@ from blaster.models.api import IdempotencyKey
 from blaster.models.audit import AuditEntry
 from blaster.models.bounces import Bounce, ProviderCount
 from blaster.models.crm_db import SmtpAccount, SmtpUsage
+from blaster.models.decisions import Decision
 from blaster.models.list_work import ListWork
 from blaster.models.sign_in import PasswordLink, Session
 from blaster.models.webhooks import WebhookDelivery
@@ -30,6 +31,7 @@ def prune(turn) -> Iterator[str]:
         "charges to accounts": charges,
         "reports about no mail of ours": turn.chunks(_rows(crm_db, Bounce, unmatched)),
         "finished changes of lists": turn.chunks(_rows(campaign_db, ListWork, ListWork.finished_at < turn.now - WORK)),
+        "finished decisions": turn.chunks(_rows(crm_db, Decision, Decision.finished_at < turn.now - WORK)),
         "deliveries to webhooks": turn.chunks(_rows(crm_db, WebhookDelivery, _told(turn.now))),
         "keys of creations": _delete(campaign_db, IdempotencyKey, IdempotencyKey.created_at < turn.now - KEYS),
         "entries of the audit log": turn.chunks(_audit(turn)),

@@ -16,6 +16,7 @@ from blaster.web.formatting import plural
 bp = Blueprint("decisions", __name__, url_prefix="/campaigns")
 
 PAGE = 50
+SECONDS = 1.0  # that a page spends on a decision about many mails
 _POSITION = re.compile("([0-9]{1,18})-([0-9]{1,18})")
 NOT_YET = ("draft", "scheduled", "staging")  # nothing was sent so far
 FINAL = ("cancelling", "cancelled")  # nothing can be decided any more
@@ -91,32 +92,46 @@ def _words(reply_class: str | None) -> tuple[str, str]:
 @bp.post("/<int:campaign_id>/unknown/<int:mail_id>/send-again")
 def send_again(campaign_id: int, mail_id: int | None = None) -> ResponseReturnValue:
     """One mail in doubt, or all of them, may go out a second time."""
-    done = decisions.send_again(current_user.id, campaign_id, None if mail_id is None else [mail_id])
-    return _decided(campaign_id, mail_id, f"{plural(done, 'mail')} will be sent again." if done else "")
+    if mail_id is None:
+        return _decide_all(campaign_id, "send-again", ("mail will be sent again.", "mails will be sent again."))
+    done = decisions.send_again(current_user.id, campaign_id, [mail_id])
+    return _decided(campaign_id, "1 mail will be sent again." if done else "", _back_to_the_list(campaign_id))
 
 
 @bp.post("/<int:campaign_id>/unknown/count-as-sent")
 @bp.post("/<int:campaign_id>/unknown/<int:mail_id>/count-as-sent")
 def count_as_sent(campaign_id: int, mail_id: int | None = None) -> ResponseReturnValue:
     """One mail in doubt, or all of them, are taken for sent."""
-    done = decisions.count_as_sent(current_user.id, campaign_id, None if mail_id is None else [mail_id])
-    words = f"{plural(done, 'mail counts', 'mails count')} as sent now." if done else ""
-    return _decided(campaign_id, mail_id, words)
+    if mail_id is None:
+        return _decide_all(campaign_id, "count-as-sent", ("mail counts as sent now.", "mails count as sent now."))
+    done = decisions.count_as_sent(current_user.id, campaign_id, [mail_id])
+    return _decided(campaign_id, "1 mail counts as sent now." if done else "", _back_to_the_list(campaign_id))
 
 
 @bp.post("/<int:campaign_id>/failed/try-again")
 def try_again(campaign_id: int) -> ResponseReturnValue:
     """The failed mails of the classes in the fields `reason` go back to the queue."""
-    done = decisions.retry_failed(current_user.id, campaign_id, set(request.form.getlist("reason")))
-    return _decided(campaign_id, None, f"{plural(done, 'mail')} will be tried again." if done else "")
+    words = "mail will be tried again.", "mails will be tried again."
+    return _decide_all(campaign_id, "try-again", words, request.form.getlist("reason"))
 
 
-def _decided(campaign_id: int, mail_id: int | None, words: str) -> ResponseReturnValue:
-    """Back to the list after a single mail, else to the campaign."""
+def _decide_all(campaign_id: int, kind: str, words: tuple[str, str], classes=()) -> ResponseReturnValue:
+    """As many as a page has time for; the workers see to the rest. `words`: for one mail, for several."""
+    decision = decisions.begin(current_user.id, campaign_id, kind, set(classes))
+    decision = decisions.go_on(current_user.id, decision.id, SECONDS)
+    said = plural(decision.done, *words) if decision.done else ""
+    if said and not decision.finished_at:
+        said += " There are more: they follow by themselves, and the counts below with them."
+    return _decided(campaign_id, said, url_for("progress.show", campaign_id=campaign_id))
+
+
+def _back_to_the_list(campaign_id: int) -> str:
+    return url_for(".unknown", campaign_id=campaign_id, after=request.form.get("after") or None)
+
+
+def _decided(campaign_id: int, words: str, url: str) -> ResponseReturnValue:
     progress.refresh(current_user.id, campaign_id)
     if words and control.state(current_user.id, campaign_id).run_state == "paused":
         words += " The campaign is paused; it goes on when you resume it."
     flash(words or "Nothing was left to decide: a worker has settled it meanwhile.", "success" if words else "info")
-    if mail_id is None:
-        return htmx.redirect(url_for("progress.show", campaign_id=campaign_id))
-    return htmx.redirect(url_for(".unknown", campaign_id=campaign_id, after=request.form.get("after") or None))
+    return htmx.redirect(url)

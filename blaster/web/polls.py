@@ -7,10 +7,10 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 from zlib import crc32
 
-from flask import Flask, Request, Response, current_app, g
+from flask import Flask, Request, current_app, g
 
 from blaster import db, pace
 from blaster.web import security
@@ -23,6 +23,7 @@ _PATH = re.compile("/campaigns/([0-9]{1,18})/progress")
 _VERSION = re.compile(r"([0-9a-f]{8})\.(w?)([0-9a-f]{8})\.([0-9]{1,12})")
 _TICK = 10  # seconds
 _WHOLE = 6  # ticks after which all is drawn again: "goes on in 5 min" must not stand still
+_HEADERS = [("Content-Type", "text/html; charset=utf-8"), *security.HEADERS.items()]
 _MOST = 200  # drawings that are kept: 10 kB each
 _NUMBERS = (*(f"{name}_emails" for name in COUNTS), "total_emails", "emails_per_minute")
 _FRAME = ("status", "note", "start_at", "start_zone", "started_at", "finished_at", "unknown_emails")
@@ -112,25 +113,25 @@ class _Polls:
         found = _PATH.fullmatch(environ.get("PATH_INFO", ""))
         is_poll = found and environ.get("HTTP_HX_REQUEST") == "true" and environ["REQUEST_METHOD"] == "GET"
         answer = self._answer(environ, int(found[1])) if is_poll else None
-        return (answer or self._next)(environ, start_response)
+        if answer is None:
+            return self._next(environ, start_response)
+        start_response("200 OK" if answer else "204 No Content", _HEADERS + [("Content-Length", str(len(answer)))])
+        return [answer]
 
-    def _answer(self, environ: dict, campaign_id: int) -> Response | None:
-        request = Request(environ)
-        shown = request.args.get("v", "")
-        status = self._seen(request, campaign_id)
+    def _answer(self, environ: dict, campaign_id: int) -> bytes | None:
+        """New counters; nothing where there are none; None where the application is to be asked."""
+        shown = parse_qs(environ.get("QUERY_STRING", "")).get("v", [""])[0]
+        status = self._seen(environ, campaign_id)
         now = newest(shown, status) if status else ""
-        if not now:
-            return None
-        if now == shown:
-            return Response(status=204, headers=security.HEADERS)
+        if now in ("", shown):
+            return b"" if now else None
         adapter = self._app.url_map.bind_to_environ(environ)
         view = counters(status, now, lambda endpoint, **values: adapter.build(endpoint, values))
-        return Response(
-            self._app.jinja_env.get_template("campaigns/_counters.html").render(view), headers=security.HEADERS
-        )
+        return self._app.jinja_env.get_template("campaigns/_counters.html").render(view).encode()
 
-    def _seen(self, request: Request, campaign_id: int) -> dict | None:
+    def _seen(self, environ: dict, campaign_id: int) -> dict | None:
         """The row of the campaign, for its owner."""
+        request = Request(environ)
         session = self._app.session_interface.open_session(self._app, request) or {}
         user_id, _, token = session.get("_user_id", "").partition(".")
         if not user_id.isdecimal() or len(user_id) > 18:

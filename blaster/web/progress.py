@@ -1,7 +1,6 @@
 """A started campaign: what it is doing and why it waits; pause, resume, cancel."""
 
 import time
-from collections.abc import Callable
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -9,13 +8,12 @@ from flask_login import current_user
 
 from blaster import campaigns, pace, progress, senders
 from blaster.models.campaign_db import CampaignStatus
-from blaster.queue import control, domains, guard
+from blaster.queue import control, decisions, domains, guard
 from blaster.web import audited, charts, htmx, outlook, polls, supply, waiting
 from blaster.web.polls import REFRESH
 
 bp = Blueprint("progress", __name__, url_prefix="/campaigns")
 
-CHART_REFRESH = 60  # seconds: each bar is a minute or more
 FORETOLD = ("scheduled", "staging", "running", "waiting")
 ACCOUNTS = 20  # shown; more would hide the errors below them
 
@@ -26,7 +24,7 @@ def show(campaign_id: int) -> ResponseReturnValue:
     campaign = campaigns.get_campaign(current_user.id, campaign_id)
     if campaign.status.status == "draft":
         return redirect(url_for("review.show", campaign_id=campaign_id), 303)
-    return render_template("campaigns/show.html", chart=_chart(campaign), **_tempo(campaign), **_view(campaign))
+    return render_template("campaigns/show.html", **_view(campaign))
 
 
 @bp.get("/<int:campaign_id>/progress")
@@ -39,32 +37,9 @@ def fragment(campaign_id: int) -> ResponseReturnValue:
     if request.args.get("status", status.status) != status.status:
         # The buttons around the fragment change with the status.
         return Response(status=204, headers={"HX-Refresh": "true"})
-    key = "progress", polls.version(status.__data__, waits=False)
-    return htmx.instead(
-        "#progress", _drawing(campaign, key, lambda: render_template("campaigns/_progress.html", **_view(campaign)))
-    )
-
-
-@bp.get("/<int:campaign_id>/rate")
-def rate(campaign_id: int) -> ResponseReturnValue:
-    """The chart of its mails by the minute, which refreshes itself as well."""
-    campaign = campaigns.get_campaign(current_user.id, campaign_id)
-    if not htmx.is_htmx():
-        return redirect(url_for(".show", campaign_id=campaign_id), 303)
-    key = "rate", campaign.status.status, time.time() // (CHART_REFRESH / 2)
-    return _drawing(
-        campaign,
-        key,
-        lambda: render_template("campaigns/_rate.html", campaign=campaign, chart=_chart(campaign), **_tempo(campaign)),
-    )
-
-
-def _drawing(campaign, key: tuple, draw: Callable[[], str]) -> str:
-    return polls.drawing((current_user.id, campaign.campaign_id, current_user.time_zone, *key), draw)
-
-
-def _tempo(campaign) -> dict:
-    return {"chart_seconds": CHART_REFRESH if campaign.status.status in REFRESH else None}
+    key = (current_user.id, campaign_id, current_user.time_zone, polls.version(status.__data__, waits=False))
+    drawn = polls.drawing(key, lambda: render_template("campaigns/_progress.html", **_view(campaign)))
+    return htmx.instead("#progress", drawn)
 
 
 def _chart(campaign) -> charts.Bars | None:
@@ -94,11 +69,21 @@ def _view(campaign) -> dict:
         "reasons": reasons,
         "lines": lines[:ACCOUNTS] if state in REFRESH and state != "scheduled" else [],
         "errors": _errors(status),
+        "chart": _chart(campaign),
         "plan": outlook.live(campaign, lines) if state in FORETOLD else None,
     }
+    deciding = _deciding(status)
     shown = polls.version(status.__data__, waits=state == "waiting")
-    view |= polls.counters(status.__data__, shown, url_for) | {"seconds": REFRESH.get(state)}
-    return view | {"campaign": campaign, "status": status}
+    view |= polls.counters(status.__data__, shown, url_for)
+    view["seconds"] = REFRESH.get(state) or (None if deciding is None else REFRESH["running"])
+    return view | {"campaign": campaign, "status": status, "deciding": deciding}
+
+
+def _deciding(status: CampaignStatus) -> int | None:
+    """Of many mails that were decided about at once: how many are done, while there are more."""
+    if not status.failed_emails and not status.unknown_emails:
+        return None
+    return decisions.under_way(current_user.id, status.campaign_id)
 
 
 def _state(campaign, lines: list[supply.Line]) -> tuple[str, list[waiting.Reason]]:

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable
 
 from blaster.config import Settings
 from blaster.models.crm_db import CampaignControl
+from blaster.workers import walker
 from blaster.workers.bounce_reader import BounceReader
 from blaster.workers.forgotten import Forgotten
 from blaster.workers.guarding import Guarding
 from blaster.workers.holds import Holds
 from blaster.workers.importer import Importer
 from blaster.workers.key_watch import KeyWatch
-from blaster.workers.list_walker import ListWalker
 from blaster.workers.nightly import Nightly
 from blaster.workers.tokens import Renewal
 from blaster.workers.webhook_sender import WebhookSender
@@ -27,7 +27,8 @@ def chores(
     """To be called again and again, by name. controls: campaigns with something to do; users: whose campaigns run."""
     return {
         "importing": Importer(holds, stop).work,
-        "lists": ListWalker(holds, stop).work,
+        "lists": walker.of_lists(holds, stop).work,
+        "decisions": walker.of_decisions(holds, stop).work,
         "bounces": BounceReader(settings, holds, stop).work,
         "forgotten": Forgotten(settings).work,
         "guarding": Guarding(holds, controls).work,

@@ -262,7 +262,7 @@ class Orchestrator:
                 control.close_cancelled(row.campaign_id)
 
     def _publish(self) -> None:
-        """Counters to Server 1, by one process at a time: every 500 mails or 0.8 seconds, whichever comes first."""
+        """Counters to Server 1, by one process at a time: every 500 mails or 0.5 seconds, whichever comes first."""
         if "progress" not in self.holds and not (
             self._is_due("progress", LEASE_SECONDS) and self.holds.take("progress")
         ):
