@@ -18,7 +18,7 @@ from blaster.db import campaign_db, crm_db
 from blaster.models.attachments import CampaignAttachment
 from blaster.models.campaign_db import Campaign, CampaignModel, CampaignStatus, Recipient, RecipientList, User
 from blaster.models.crm_db import CampaignControl, CrmModel, Lease, Mail, SmtpAccount
-from blaster.queue import control, decisions, leases, recount, staging
+from blaster.queue import control, decisions, leases, recount, staging, tally
 from tests.conftest import create_schemas, environment
 from tests.queue_data import (
     ALICE,
@@ -340,6 +340,19 @@ def test_the_scripts(databases, other_place, tmp_path):
     assert done.returncode == 0 and "1 of 1 campaigns agree" in done.stdout, done.stderr
     move_to(other_place)
     assert statuses() == {"unknown": 3} and recount.difference(7) == {}
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+def test_a_decision_that_was_under_way_is_not_carried_out_a_second_time(databases, other_place, tmp_path):
+    campaign(7, 5)
+    with db.session(crm_db):
+        Mail.update(status="unknown", due_at=5).execute()
+        tally.add(7, 0, {"pending": -5, "unknown": 5})
+    decisions.begin(ALICE, 7, "send-again")
+    folder = take(databases, tmp_path)
+    list(restore(move_to(other_place), folder))
+    assert decisions.waiting() == []
+    assert statuses() == {"unknown": 5}
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])

@@ -8,6 +8,7 @@ from blaster import db
 from blaster.db import campaign_db, crm_db
 from blaster.models.campaign_db import Recipient
 from blaster.models.crm_db import CampaignControl, Lease, Mail
+from blaster.models.decisions import Decision
 from blaster.models.ranges import ClaimedRange
 from blaster.queue import control, ranges, tally
 
@@ -19,9 +20,10 @@ _DOUBT = {"status": "unknown", "reply_class": "unknown", "smtp_text": WORDS}
 
 def let_nobody_work() -> int:
     """The leases are of processes that are gone, and what they held may have been sent long ago: `unknown`, whatever a
-    journal of theirs says. Returns how many mails that were."""
+    journal of theirs says. Decisions under way were carried out since: they end. Returns how many mails were held."""
     with db.session(crm_db):
         Lease.delete().execute()
+        Decision.update(finished_at=db.now(crm_db)).where(Decision.finished_at.is_null()).execute()
         ids = [campaign_id for (campaign_id,) in CampaignControl.select(CampaignControl.campaign_id).tuples()]
         held = list(ClaimedRange.select())
     in_ranges = sum(db.transaction(crm_db, lambda r=each: _doubt_range(r)) for each in held)
