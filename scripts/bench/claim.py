@@ -6,8 +6,8 @@
   python3 scripts/bench/claim.py --engine sqlite
 
 "consumed": nine tenths of the rows were marked as sent a moment ago, so that the database still carries their traces.
-"first": the first claim of a process that knows no low-water mark yet. A worker process has one thread that claims for
-all its SMTP servers, so there are as many claimers as processes; 50 at once are 50 hosts on one campaign.
+"first": the first claim after the start. A worker process has one thread that claims for all its SMTP servers, so there
+are as many claimers as processes; 50 at once are 50 hosts on one campaign.
 """
 
 import statistics
