@@ -85,7 +85,7 @@ def furnish(env: dict[str, str]) -> House:
     ids |= _servers(ada.id) | _lists(ada.id)
     ids |= furnished_campaigns.in_each_state(ada.id, ids["list"], ids["account"])
     ids |= _messages(ada.id, ids["draft"])
-    ids |= _came_back(ada.id, ids["finished"]) | _refusals(ada.id, ids["finished"])
+    ids |= _came_back(ada.id, ids["finished"], ids["archived"]) | _refusals(ada.id, ids["finished"])
     ids |= _programs(ada.id)
     _trial(tom.id)
     progress.publish()
@@ -197,7 +197,7 @@ def _messages(user_id: int, campaign_id: int) -> dict:
     return {"file": file.id, "template": made.id}
 
 
-def _came_back(user_id: int, campaign_id: int) -> dict:
+def _came_back(user_id: int, campaign_id: int, huge: int) -> dict:
     fields = {"kind": "imap", "encryption": "tls", "password": "secret"}
     box = mailboxes.add_mailbox(user_id, host="imap.example.com", login="b" * 60 + "@example.com", **fields)
     broken = mailboxes.add_mailbox(user_id, host="localhost", login="bounces@example.com", **fields)
@@ -205,7 +205,8 @@ def _came_back(user_id: int, campaign_id: int) -> dict:
     mailboxes.set_active(user_id, box.id, False)
     with db.session(crm_db):
         now = db.now(crm_db)
-        CampaignBounces.create(campaign_id=campaign_id, user_id=user_id, hard=3, soft=12_345, complaint=1)
+        CampaignBounces.create(campaign_id=campaign_id, user_id=user_id, hard=3, soft=2, complaint=1)
+        CampaignBounces.create(campaign_id=huge, user_id=user_id, hard=4_321, soft=12_345, complaint=99)
         for n, kind in enumerate(("hard", "soft", "block", "complaint")):
             values = {"kind": "complaint" if kind == "complaint" else "bounce", "bounce_class": kind, "digest": f"d{n}"}
             values |= {"email": f"reader{n}@example.net", "email_key": f"reader{n}@example.net", "status": "5.1.1"}

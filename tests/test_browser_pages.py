@@ -26,6 +26,12 @@ RUN = """options => axe.run(options).then(found => found.violations.flatMap(({id
     ({target, html, any}) => `${id}: ${help}: ${target} ${html.slice(0, 200)} ${any.map(one => one.message)}`)))"""
 
 
+# The page's, and the cards that hide a part of their table.
+WIDTHS = """() => [document.documentElement.scrollWidth, [...document.querySelectorAll('.card.flush')].filter(
+    card => getComputedStyle(card).overflowX == 'hidden' && card.scrollWidth > card.clientWidth + 1
+    ).map(card => card.innerText.slice(0, 60)).join('; ')]"""
+
+
 @pytest.fixture(scope="module")
 def url(house) -> Iterator[str]:
     """Where the house is served."""
@@ -49,9 +55,11 @@ def looked_at(page: Page) -> Iterator[str]:
         yield from (f"{scheme}: {words}" for words in page.evaluate(RUN, rules))
     for size in (PHONE, DESKTOP):
         page.set_viewport_size(size)
-        width = page.evaluate("document.documentElement.scrollWidth")
+        width, cut = page.evaluate(WIDTHS)
         if width > size["width"]:
             yield f"{width} px wide on a screen of {size['width']}"
+        if cut:
+            yield f"cut off on a screen of {size['width']}: {cut}"
 
 
 @pytest.mark.parametrize("who", ["admin", "newcomer", "on_trial", "nobody"])
@@ -70,12 +78,22 @@ def test_axe_finds_no_fault_and_nothing_scrolls_sideways(chromium, house, url, w
     assert found == [], "\n".join(found)
 
 
+BAD = """<img src=x><p style="color: #999; width: 2000px">Pale words</p>
+<div class="card flush" style="overflow: hidden; width: 9em"><table><td style="min-width: 20em">Far</table></div>"""
+
+
 def test_faults_are_seen(chromium):  # noqa: F811
     page = chromium.new_page(viewport=DESKTOP)
-    page.set_content("<img src=x><p style='color: #999; width: 2000px'>Pale words</p>")
+    page.set_content(BAD)
     found = "\n".join(looked_at(page))
     page.close()
-    for fault in ("light: image-alt", "light: color-contrast", "dark: color-contrast", "px wide on a screen of 390"):
+    for fault in (
+        "light: image-alt",
+        "light: color-contrast",
+        "dark: color-contrast",
+        "wide on a screen of 390",
+        "cut ",
+    ):
         assert fault in found
 
 
