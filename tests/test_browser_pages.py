@@ -147,6 +147,18 @@ def test_escape_closes_a_question_and_goes_back_to_its_button(ada, house):
     expect(question).to_be_hidden()
 
 
+def test_a_question_is_whole_on_a_phone(ada, house):
+    ada.set_viewport_size(PHONE)
+    for address in (f"/settings/webhooks/{house.ids['webhook']}", f"/recipients/{house.ids['recipient']}"):
+        ada.goto(address)
+        for summary in ada.locator("#main details.confirm > summary").all():
+            summary.click()
+            box = ada.locator("details.confirm[open] .confirm-box").bounding_box()
+            assert box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"], (address, box)
+            assert box["y"] >= 0 and box["y"] + box["height"] <= PHONE["height"], (address, box)
+            ada.keyboard.press("Escape")
+
+
 def test_nothing_moves_for_who_wants_no_motion(ada, house):
     moving = "document.getAnimations().filter(each => each.playState == 'running').length"
     ada.goto(f"/campaigns/{house.ids['running']}")
