@@ -11,14 +11,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import heapify, heappop, heappush
 
-from blaster import windows
+from blaster import turns, windows
 from blaster.windows import Windows
 
 BUCKET = 5 * 60_000
 _HOUR, _DAY = 12, 288  # buckets
 _FARTHEST = 400 * _DAY  # what takes longer than that has no date
 NO_LIMIT = 10**12
-SMALLEST, CLAIM_SECONDS, PARTS = 10, 2.0, 8  # how the feeder claims for campaigns in turn
 RATE = 5.0  # mails a second of one account, where nothing was observed
 
 
@@ -192,19 +191,19 @@ class _Simulation:
     def _send(self, step: int, ready: list[tuple[int, int]], sharing: list[Campaign]) -> None:
         supply = sum(mails for mails, _ in ready)
         total = rest = min(supply, sum(self.left[campaign.id] for campaign in sharing))
-        turns = _Turns(self, step, sharing, sum(self.tanks[i].account.rate for _, i in ready))
+        shared = _Turns(self, step, sharing, sum(self.tanks[i].account.rate for _, i in ready))
         for mails, i in ready:
             taken = mails if total == supply else min(rest, mails, -(-mails * total // supply))
             rest -= taken
             tank = self.tanks[i]
             if taken:
                 tank.take(step, taken)
-                turns.add(taken, self.many[i], tank.account.rate / self.many[i])
+                shared.add(taken, self.many[i], tank.account.rate / self.many[i])
             again = step + 1 if tank.left(step) > 0 else tank.free_at(step)
             if again is not None:
                 heappush(self.queue, (again, i))
-        turns.take()
-        self.turn = turns.turn
+        shared.take()
+        self.turn = shared.turn
         self.open = [each for each in self.open if self.left[each[0].id]]
 
 
@@ -222,7 +221,7 @@ class _Turns:
         """What so many accounts that are alike send in this step; `rate`: of one of them."""
         self.mails += mails
         if len(self.sharing) > 1:
-            most = max(SMALLEST, int(rate * CLAIM_SECONDS))
+            most = turns.stock(rate)
             shares = (mails // accounts + (i < mails % accounts) for i in range(accounts))
             self.accounts.extend((share, most) for share in shares if share)
 
@@ -231,7 +230,7 @@ class _Turns:
         while len(self.sharing) > 1 and self.accounts:
             mails, most = self.accounts.popleft()
             self.turn += 1
-            campaign = self.sharing[self.turn % len(self.sharing)]
+            campaign = turns.next_of(self.sharing, self.turn)
             mails -= self._claim(campaign, min(most, mails))
             if mails:
                 self.accounts.append((mails, most))
@@ -240,7 +239,7 @@ class _Turns:
 
     def _claim(self, campaign: Campaign, most: int) -> int:
         """Small towards the end of a campaign, so that its accounts end together."""
-        return self._give(campaign, min(most, max(SMALLEST, -(-self.of.left[campaign.id] // (PARTS * self.of.lanes)))))
+        return self._give(campaign, min(most, turns.share(self.of.left[campaign.id], self.of.lanes)))
 
     def _give(self, campaign: Campaign, mails: int) -> int:
         left = self.of.left

@@ -4,13 +4,13 @@ from collections import Counter
 
 import pytest
 
-from blaster import campaigns, db, recipients
+from blaster import campaigns, db, recipients, turns
 from blaster.db import crm_db
 from blaster.demo.faults import Rule
 from blaster.models.crm_db import Mail, SmtpAccount
 from blaster.models.ranges import ClaimedRange
 from blaster.queue import claims
-from blaster.workers import feeder, orchestrator
+from blaster.workers import orchestrator
 from tests.faults import account_of, all_sent_once
 from tests.queue_data import assert_books_balance, running_campaign, server_with_account, statuses
 from tests.work import is_at_rest, wait_until, worker
@@ -75,7 +75,7 @@ def test_an_edited_login_is_used_from_the_next_connection_on(databases, server, 
 def test_a_claim_for_an_account_that_stops_meanwhile_is_given_back(databases, server, sink, monkeypatch, trouble):
     """The account stops after the database has given it mails and before they reach its lane."""
     monkeypatch.setattr(orchestrator, "REFRESH_SECONDS", 0.1)
-    monkeypatch.setattr(feeder, "SMALLEST", 5)  # so that a second claim comes before the refusal
+    monkeypatch.setattr(turns, "SMALLEST", 5)  # so that a second claim comes before the refusal
     account, claim, calls = account_of(server), claims.claim, Counter()
     if trouble == "refused":
         sink.play(Rule("auth", "reply", "535 5.7.8 no", login=account.email), rtt_ms=60)

@@ -11,7 +11,7 @@ BLASTER = PROJECT / "blaster"
 # What each part may import of the others; a part may always import itself. Modules that are not named are tenant
 # modules and the like ("tenant"), which do not import each other.
 PURE = {"config", "errors", "vault", "addresses", "forecast", "supervisor", "sheets", "review", "warmup", "drafts"}
-PURE |= {"passwords", "zones", "windows", "rehearsal", "literals", "senders", "consent", "domains", "rates"}
+PURE |= {"passwords", "turns", "zones", "windows", "rehearsal", "literals", "senders", "consent", "domains", "rates"}
 MAY_IMPORT = {
     "config": set(),
     "errors": set(),
@@ -35,7 +35,8 @@ MAY_IMPORT = {
     "review": {"mail", "errors", "senders"},
     "zones": set(),
     "windows": {"errors", "zones"},
-    "rehearsal": {"windows"},
+    "turns": set(),
+    "rehearsal": {"turns", "windows"},
     "forecast": {"rehearsal"},
     "supervisor": set(),
     "warmup": set(),

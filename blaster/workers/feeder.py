@@ -6,7 +6,7 @@ import threading
 import time
 from collections import defaultdict
 
-from blaster import db
+from blaster import db, turns
 from blaster.db import crm_db
 from blaster.queue import claims, control, quota, tally
 from blaster.workers.lane import Lane
@@ -14,11 +14,8 @@ from blaster.workers.pool import ServerPool
 
 log = logging.getLogger(__name__)
 
-CLAIM_SECONDS = 2.0  # claim what an account sends in this time, so that pauses and suppressions act soon …
-SMALLEST = 10  # … but no fewer mails than this
 ASK_AGAIN_SECONDS = 60.0
 ERROR_SECONDS = 1.0
-PARTS = 8  # an account's share of a campaign is claimed in no fewer parts
 EMPTY_SECONDS = 1.0  # a campaign that had nothing to claim is not asked again before
 
 
@@ -76,11 +73,11 @@ class Feeder:
         campaign_id = self._next_campaign(pool.server.user_id)
         if campaign_id is None or not self._is_ready(pool.server.user_id, campaign_id):
             return False
-        stock = max(SMALLEST, min(self._batch, int(pool.rate() * CLAIM_SECONDS)))
+        stock = turns.stock(pool.rate(), self._batch)
         lanes = pool.hungry_lanes(stock / 2, self._messages.from_domain(campaign_id))
         if not lanes:
             return False
-        limits = _limits(lanes, min(stock, self._share(pool, campaign_id)))
+        limits = _limits(lanes, min(stock, turns.share(tally.pending(campaign_id), len(pool.lanes))))
         of = {lane.account.id: lane for lane in lanes}
         try:
             grants = claims.claim(pool.server.user_id, pool.server.id, campaign_id, pool.hold, limits)
@@ -109,15 +106,11 @@ class Feeder:
             return False
 
     def _next_campaign(self, user_id: int) -> int | None:
-        """The user's running campaigns in turn, so that a large one does not starve a small one."""
+        """The user's running campaigns in turn."""
         now = time.monotonic()
         ready = [c for c in self.campaigns.get(user_id, ()) if self._empty_until[c] <= now]
         self._turns[user_id] += 1
-        return ready[self._turns[user_id] % len(ready)] if ready else None
-
-    def _share(self, pool: ServerPool, campaign_id: int) -> int:
-        """A part of an account's share of what is left: smaller towards the end, so that equal accounts end equal."""
-        return max(SMALLEST, math.ceil(tally.pending(campaign_id) / (PARTS * len(pool.lanes))))
+        return turns.next_of(ready, self._turns[user_id]) if ready else None
 
     def _note(self, campaign_id: int, limits: dict[int, int], grants: dict[int, claims.Grant]) -> None:
         found = sum(len(grant.rows) for grant in grants.values())
