@@ -1,7 +1,7 @@
 """The rows of the queue on their way: claim (with its budget), intent, outcome.
 
 Mails that were never tried are claimed as ranges (ranges.py), which leaves their rows as they are; those that come back
-are `claimed` one by one. Lock order in every transaction: lease, control, account, cursor, rows, range, usage, tally.
+are `claimed` one by one. Lock order in every transaction: cursor, lease, control, account, rows, range, usage, tally.
 All that happens to a row is guarded by the id of its claim (one lease may claim a row again and again), and each
 transaction can run twice.
 """
@@ -51,6 +51,7 @@ def claim(user_id: int, server_id: int, campaign_id: int, hold: Hold, limits: Ma
     def work():
         nonlocal repeated
         is_first, repeated = not repeated, True
+        behind = ranges.lock(campaign_id)
         now = db.now(crm_db)
         if not leases.are_held([hold], now):
             raise Fenced(hold.name)
@@ -60,16 +61,16 @@ def claim(user_id: int, server_id: int, campaign_id: int, hold: Hold, limits: Ma
         if not is_first and (done := _claimed(of)):
             return {a: Grant(done.get(a, []), left[a]) for a in limits}
         wanted = {account_id: min(limit, left[account_id]) if is_running else 0 for account_id, limit in limits.items()}
-        return _reserve(of, user_id, wanted, left, now)
+        return _reserve(of, user_id, wanted, left, behind, now)
 
     return db.transaction(crm_db, work)
 
 
-def _reserve(of: Mapping[int, Claim], user_id: int, wanted, left, now: int) -> dict[int, Grant]:
-    """Take rows and charge them; `left`: before that."""
+def _reserve(of: Mapping[int, Claim], user_id: int, wanted, left, behind: int, now: int) -> dict[int, Grant]:
+    """Take rows and charge them; `left`: before that; `behind`: where the cursor is."""
     some = next(iter(of.values()))
     campaign_id, total, bucket = some.campaign_id, sum(wanted.values()), quota.bucket_of(now)
-    found = ranges.take(campaign_id, _COLUMNS, total) if total else []
+    found = ranges.take(campaign_id, behind, _COLUMNS, total) if total else []
     is_untried = bool(found) or not total
     if not is_untried:
         found = db.execute(crm_db, _RETRIED, campaign_id, now, total).fetchall()
@@ -186,11 +187,11 @@ def _settle(outcomes: dict[Row, Outcome]) -> int:
     def work():
         again = {outcome.row.campaign_id for outcome in outcomes.values() if outcome.status == "pending"}
         ended = again - control.are_open(again)
-        found = [(outcomes[row], status, bucket) for row, status, bucket in _locked(outcomes) if status in _UNSETTLED]
-        held = ranges.locked_held(outcomes)
+        able = [row for row, outcome in outcomes.items() if outcome.status != "pending" or row.campaign_id not in ended]
+        found = [(outcomes[row], status, bucket) for row, status, bucket in _locked(able) if status in _UNSETTLED]
+        held = ranges.locked_held(able)
         ranges.leave(Counter(row.claim.id for row in held))
         found += [(outcomes[row], "claimed", row.claim.bucket) for row in held]
-        found = [each for each in found if each[0].status != "pending" or each[0].row.campaign_id not in ended]
         _write(found, db.now(crm_db))
         return len(found)
 

@@ -141,6 +141,7 @@ def _postpone(campaign_id: int, pause: DomainPause) -> int:
 
 
 def _put_off(campaign_id: int, until: int, chosen) -> int:
-    mails = list(db.locked(Mail.select(Mail.id, Mail.status, Mail.due_at).where(chosen)))
-    ids = [mail.id for mail in mails if not ranges.is_held(campaign_id, mail)]
+    mails = list(db.locked(Mail.select(Mail.id, Mail.due_at).where(chosen)).tuples())
+    behind = ranges.cursor(campaign_id)
+    ids = [mail_id for mail_id, due_at in mails if due_at or mail_id > behind]
     return Mail.update(due_at=until).where(Mail.id.in_(ids)).execute() if ids else 0

@@ -2,7 +2,7 @@
 
 A row that waits untried (pending, `due_at` 0) at or below the cursor is **held**: one range has it, counts it, and
 carries its charge. Its intent is the first thing written to it. Whoever else changes waiting rows locks them first and
-asks `cursor` then. Lock order: cursor, rows, range.
+asks `cursor` then. Lock order: cursor, rows, range; the cursor is a claim's first lock of all.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -19,6 +19,7 @@ _COLUMNS = (
     *(ClaimedRange.id, ClaimedRange.campaign_id, ClaimedRange.smtp_account_id, ClaimedRange.lease_token),
     *(ClaimedRange.first_id, ClaimedRange.last_id, ClaimedRange.bucket, ClaimedRange.held),
 )
+_THERE = f"SELECT COUNT(*) FROM (SELECT id FROM mail_blaster WHERE {UNTRIED}) AS there"
 _CURSOR = "SELECT last_id FROM campaign_cursor WHERE campaign_id=%s"
 _HELD = "campaign_id=%s AND status='pending' AND due_at=0 AND id BETWEEN %s AND %s ORDER BY id"
 
@@ -34,15 +35,25 @@ def is_held(campaign_id: int, mail: Mail) -> bool:
     return mail.status == "pending" and mail.due_at == 0 and mail.id <= cursor(campaign_id)
 
 
-def take(campaign_id: int, columns: str, limit: int) -> list[tuple]:
-    """`columns` of the next rows that were never tried, locked; the cursor moves behind them. Other claims of the
-    campaign wait for this transaction, so that each goes on where the last one ended: no search, no row skipped."""
+def lock(campaign_id: int) -> int:
+    """The cursor, locked: other claims of the campaign wait for this transaction, so that each goes on where the last
+    one ended. Before anything else is locked: who waits here for a host that was lost must not hold its own lease."""
     found = db.execute(crm_db, _CURSOR + " {lock}", campaign_id).fetchone()
     if found is None:
         db.insert_new(CampaignCursor, (CampaignCursor.campaign_id,), [(campaign_id,)])
         found = db.execute(crm_db, _CURSOR + " {lock}", campaign_id).fetchone()
+    return found[0]
+
+
+def take(campaign_id: int, behind: int, columns: str, limit: int) -> list[tuple]:
+    """`columns` of the next rows that were never tried, locked; the cursor, which is `behind` them, moves on.
+
+    No row that somebody else has locked is skipped, but none is waited for that is only being staged: what a plain read
+    sees is counted first. A stager in its turn waits for the claim, to move its mark.
+    """
+    there = db.execute(crm_db, _THERE, campaign_id, behind, limit).fetchone()[0]
     query = f"SELECT {columns} FROM mail_blaster WHERE {UNTRIED} {{lock}}"
-    rows = list(db.execute(crm_db, query, campaign_id, found[0], limit).fetchall())
+    rows = list(db.execute(crm_db, query, campaign_id, behind, there).fetchall()) if there else []
     if rows:
         move = "UPDATE campaign_cursor SET last_id=%s WHERE campaign_id=%s"
         db.execute(crm_db, move, rows[-1][0], campaign_id)
@@ -120,7 +131,7 @@ def end(of: ClaimedRange, now: int, **changes) -> int:
     """Take away what it holds: due now, with these `changes` to the rows; returns how many mails. The charge goes back
     unless the rows get it with their `bucket`; the tally is the caller's."""
     ids = [row[0] for row in rows_of(of, "id")]
-    if not ids or not ClaimedRange.delete().where(ClaimedRange.id == of.id).execute():
+    if not ClaimedRange.delete().where(ClaimedRange.id == of.id).execute() or not ids:
         return 0
     Mail.update(due_at=now, **changes).where(Mail.id.in_(ids)).execute()
     if "bucket" not in changes:
