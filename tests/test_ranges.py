@@ -11,8 +11,24 @@ from blaster.models.bounces import DomainPause
 from blaster.models.crm_db import CampaignControl, Mail
 from blaster.queue import claims, control, domains, leases, orphans, ranges, recount, tally
 from blaster.queue.claims import Outcome
+from tests import queue_data
 from tests.queue_data import ALICE, assert_books_balance, running_campaign, server_with_account
-from tests.test_claims import TTL, account, claim, hold  # noqa: F401  fixtures
+
+TTL = 30_000
+
+
+@pytest.fixture
+def hold(databases):
+    return leases.take("server:1", "host:1", TTL)
+
+
+@pytest.fixture
+def account(databases):
+    return server_with_account()[1]
+
+
+def claim(account, hold):
+    return queue_data.claim(ALICE, account.smtp_server_id, account.id, 7, hold, 10)
 
 
 @pytest.fixture
@@ -34,7 +50,7 @@ def _wait_for_lock():
     deadline = time.monotonic() + 30
     while not crm_db.execute_sql(query).fetchone()[0]:
         assert time.monotonic() < deadline
-        time.sleep(0.02)
+        time.sleep(0.2)  # more often it would not look anew: it keeps its answer for 0.1 s after each question
 
 
 def test_a_claim_does_not_wait_for_what_is_being_staged(aside, account, hold):
