@@ -1,5 +1,6 @@
 """Accounts that change, stop or have nothing to give while their mails are in hand."""
 
+import threading
 from collections import Counter
 
 import pytest
@@ -7,10 +8,12 @@ import pytest
 from blaster import campaigns, db, recipients, turns
 from blaster.db import crm_db
 from blaster.demo.faults import Rule
-from blaster.models.crm_db import Mail, SmtpAccount
+from blaster.mail.transport import Session
+from blaster.models.crm_db import Mail, SmtpAccount, SmtpServer
 from blaster.models.ranges import ClaimedRange
 from blaster.queue import claims
 from blaster.workers import orchestrator
+from blaster.workers.lane import Lane
 from tests.faults import account_of, all_sent_once
 from tests.queue_data import assert_books_balance, running_campaign, server_with_account, statuses
 from tests.work import is_at_rest, wait_until, worker
@@ -68,6 +71,28 @@ def test_an_edited_login_is_used_from_the_next_connection_on(databases, server, 
         wait_until(is_at_rest)
     assert {record.login for record in sink.records()} >= {account.email, "new"}
     all_sent_once(900, sink)
+
+
+@only_sqlite
+def test_a_server_that_may_not_be_used_any_more_gets_no_further_connection(databases, server, sink, monkeypatch):
+    """Neither for what has its intent already: a worker that stops would wait for it."""
+    SmtpServer.update(max_connections=1).execute()
+    running_campaign(mails=30)
+    opened, ended = [], threading.Event()
+    take, close = Lane.open, Session.close
+
+    def stop(session):
+        close(session)
+        running.pools[server.id].stop()
+        ended.set()
+
+    monkeypatch.setattr(Session, "close", stop)
+    monkeypatch.setattr(Lane, "open", lambda lane, endpoint: opened.append(ended.is_set()) or take(lane, endpoint))
+    with worker(databases, connection_mails=2) as running:
+        wait_until(ended.is_set)
+    assert opened == [False]
+    assert statuses().keys() == {"sent", "pending"}
+    assert_books_balance()
 
 
 @pytest.mark.parametrize("trouble", ["refused", "deleted"])

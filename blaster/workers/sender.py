@@ -45,7 +45,8 @@ class Sender:
                 self._converse(session)
                 if self._has_sent_enough(session):
                     session.close()
-                    session = self._open()  # what has its intent goes on there: giving it back costs more than sending
+                    # What has its intent goes on there: giving it back costs more than sending.
+                    session = self._open() if self._is_welcome() else None
             self._measure_lane()
             if self._broken:
                 self.pool.connection_lost(self.lane, self._broken)
@@ -84,8 +85,9 @@ class Sender:
                 yield mail
 
     def _may_go_on(self, session: Session) -> bool:
-        if session.closed or self._has_sent_enough(session):
-            return False
+        return not (session.closed or self._has_sent_enough(session)) and self._is_welcome()
+
+    def _is_welcome(self) -> bool:
         return self.desk.pulse.is_fresh() and self.pool.is_usable() and self.lane.is_usable()
 
     def _build(self, row: Row) -> Mail | None:
