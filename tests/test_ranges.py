@@ -15,6 +15,7 @@ from tests import queue_data
 from tests.queue_data import ALICE, assert_books_balance, running_campaign, server_with_account
 
 TTL = 30_000
+with_row_locks = pytest.mark.parametrize("engine", ["mysql"], indirect=True)
 
 
 @pytest.fixture
@@ -32,10 +33,8 @@ def claim(account, hold):
 
 
 @pytest.fixture
-def aside(engine):
-    """Runs calls in threads of their own, each with its own connection; MariaDB alone has locks of single rows."""
-    if engine == "sqlite":
-        pytest.skip("SQLite has one writer")
+def aside():
+    """Runs calls in threads of their own, each with its own connection."""
     with ThreadPoolExecutor(2) as pool:
         yield lambda work: pool.submit(_in_session, work)
 
@@ -53,6 +52,7 @@ def _wait_for_lock():
         time.sleep(0.2)  # more often it would not look anew: it keeps its answer for 0.1 s after each question
 
 
+@with_row_locks
 def test_a_claim_does_not_wait_for_what_is_being_staged(aside, account, hold):
     running_campaign(mails=5)
     with db.session(crm_db), crm_db.atomic():
@@ -64,6 +64,7 @@ def test_a_claim_does_not_wait_for_what_is_being_staged(aside, account, hold):
     assert_books_balance()
 
 
+@with_row_locks
 def test_a_claim_that_waits_for_another_does_not_hold_its_lease(aside, account, hold):
     """The other one may be of a host that is lost, and the lease must be renewed meanwhile."""
     running_campaign(mails=5)
