@@ -28,9 +28,9 @@ def not_modified() -> Response:
     return Response(status=204)
 
 
-def instead(selector: str, fragment: str) -> Response:
-    """A poll of a small part finds that all around it has changed: the fragment takes that one's place."""
-    return make_response(fragment, {"HX-Retarget": selector, "HX-Reswap": "outerHTML"})
+def instead(selector: str) -> dict[str, str]:
+    """Headers where a poll of a small part found that all around it has changed: it gets the fragment of all."""
+    return {"HX-Retarget": selector, "HX-Reswap": "outerHTML"}
 
 
 def refused(fragment: str) -> Response:

@@ -10,10 +10,10 @@ from functools import partial
 from urllib.parse import parse_qs, urlencode
 from zlib import crc32
 
-from flask import Flask, Request, current_app, g
+from flask import Flask, Request, current_app, g, request
 
 from blaster import db, pace
-from blaster.web import security
+from blaster.web import htmx, security
 
 # Seconds between two looks; a state that is not here has ended.
 REFRESH = {"scheduled": 10, "staging": 2, "running": 2, "cancelling": 2, "waiting": 10, "paused": 10}
@@ -24,7 +24,7 @@ _VERSION = re.compile(r"([0-9a-f]{8})\.(w?)([0-9a-f]{8})\.([0-9]{1,12})")
 _TICK = 10  # seconds
 _WHOLE = 6  # ticks after which all is drawn again: "goes on in 5 min" must not stand still
 _HEADERS = [("Content-Type", "text/html; charset=utf-8"), *security.HEADERS.items()]
-_MOST = 200  # drawings that are kept: 10 kB each
+_MOST = 500  # drawings that are kept: 2 to 10 kB each
 _NUMBERS = (*(f"{name}_emails" for name in COUNTS), "total_emails", "emails_per_minute")
 _FRAME = ("status", "note", "start_at", "start_zone", "started_at", "finished_at", "unknown_emails")
 
@@ -35,17 +35,25 @@ def register(app: Flask) -> None:
     app.extensions["drawings"] = OrderedDict()
 
 
-def drawing(key: tuple, draw: Callable[[], str]) -> str:
-    """The fragment under this key, drawn once in each process for all who look at the same thing at the same time.
-    To be asked after who is asking has been looked at."""
-    kept = current_app.extensions["drawings"]
+def whole(status: dict, draw: Callable[[], str]) -> str:
+    """The fragment with all that is around the counters, drawn once in each process for all who look at the same thing
+    at the same time. To be asked after who is asking has been looked at."""
+    kept, key = current_app.extensions["drawings"], _key(request.environ, version(status, waits=False))
     if (drawn := kept.get(key)) is None:
         drawn = draw()
         if "csrf_token" not in g:  # a form is for one session
-            kept[key] = drawn
-        if len(kept) > _MOST:
-            kept.popitem(last=False)
+            _keep(kept, key, drawn)
     return drawn
+
+
+def _key(environ: dict, shown: str) -> tuple:
+    return environ.get("SCRIPT_NAME"), environ["PATH_INFO"], shown
+
+
+def _keep(kept: OrderedDict, key: tuple, drawn: str) -> None:
+    kept[key] = drawn
+    if len(kept) > _MOST:
+        kept.popitem(last=False)
 
 
 def version(status: dict, *, waits: bool, now: float | None = None) -> str:
@@ -115,24 +123,37 @@ class _Polls:
         answer = self._answer(environ, int(found[1])) if is_poll else None
         if answer is None:
             return self._next(environ, start_response)
-        start_response("200 OK" if answer else "204 No Content", _HEADERS + [("Content-Length", str(len(answer)))])
-        return [answer]
+        body, more = answer[0].encode(), answer[1]
+        headers = [*_HEADERS, *more.items(), ("Content-Length", str(len(body)))]
+        start_response("200 OK" if body else "204 No Content", headers)
+        return [body]
 
-    def _answer(self, environ: dict, campaign_id: int) -> bytes | None:
-        """New counters; nothing where there are none; None where the application is to be asked."""
-        shown = parse_qs(environ.get("QUERY_STRING", "")).get("v", [""])[0]
+    def _answer(self, environ: dict, campaign_id: int) -> tuple[str, dict] | None:
+        """Body and headers: nothing new, new counters, or all that somebody else had drawn just now. None: the
+        application is to be asked."""
+        asked = parse_qs(environ.get("QUERY_STRING", ""))
+        shown = asked.get("v", [""])[0]
         status = self._seen(environ, campaign_id)
-        now = newest(shown, status) if status else ""
-        if now in ("", shown):
-            return b"" if now else None
-        adapter = self._app.url_map.bind_to_environ(environ)
-        view = counters(status, now, lambda endpoint, **values: adapter.build(endpoint, values))
-        return self._app.jinja_env.get_template("campaigns/_counters.html").render(view).encode()
+        if status is None or asked.get("status") != [status["status"]]:
+            return None
+        now = newest(shown, status)
+        if not now:
+            drawn = self._app.extensions["drawings"].get(_key(environ, version(status, waits=False)))
+            return (drawn, htmx.instead("#progress")) if drawn else None
+        return ("" if now == shown else self._counters(environ, status, now)), {}
+
+    def _counters(self, environ: dict, status: dict, shown: str) -> str:
+        kept, key = self._app.extensions["drawings"], _key(environ, shown)
+        if (drawn := kept.get(key)) is None:
+            adapter = self._app.url_map.bind_to_environ(environ)
+            view = counters(status, shown, lambda endpoint, **values: adapter.build(endpoint, values))
+            drawn = self._app.jinja_env.get_template("campaigns/_counters.html").render(view)
+            _keep(kept, key, drawn)
+        return drawn
 
     def _seen(self, environ: dict, campaign_id: int) -> dict | None:
         """The row of the campaign, for its owner."""
-        request = Request(environ)
-        session = self._app.session_interface.open_session(self._app, request) or {}
+        session = self._app.session_interface.open_session(self._app, Request(environ)) or {}
         user_id, _, token = session.get("_user_id", "").partition(".")
         if not user_id.isdecimal() or len(user_id) > 18:
             return None

@@ -37,9 +37,8 @@ def fragment(campaign_id: int) -> ResponseReturnValue:
     if request.args.get("status", status.status) != status.status:
         # The buttons around the fragment change with the status.
         return Response(status=204, headers={"HX-Refresh": "true"})
-    key = (current_user.id, campaign_id, current_user.time_zone, polls.version(status.__data__, waits=False))
-    drawn = polls.drawing(key, lambda: render_template("campaigns/_progress.html", **_view(campaign)))
-    return htmx.instead("#progress", drawn)
+    drawn = polls.whole(status.__data__, lambda: render_template("campaigns/_progress.html", **_view(campaign)))
+    return drawn, htmx.instead("#progress")
 
 
 def _chart(campaign) -> charts.Bars | None:
