@@ -132,8 +132,9 @@ def test_turning_html_into_a_letter_and_back_loses_nothing_silently(writer):
 
 
 def test_what_was_typed_outlives_the_session(writer):
-    writer.get_by_label("Subject").fill("Typed before")
-    writer.wait_for_timeout(100)
+    with writer.expect_response("**/autosave"):
+        writer.get_by_label("Subject").fill("Typed before")
+    writer.wait_for_load_state("networkidle")  # an answer under way would bring the cookie back
     writer.context.clear_cookies()
     writer.get_by_label("Subject").fill("Typed in vain?")
     sign_in(writer)  # the next save has led to that page

@@ -384,9 +384,11 @@ def test_the_connection_test_renews_the_token_and_signs_in(alice, provider, sink
 @only_sqlite
 @pytest.mark.parametrize("change", [{"BLASTER_GOOGLE_CLIENT_ID": ""}, {"BLASTER_PUBLIC_URL": ""}])
 def test_without_a_registration_it_says_what_is_missing(env, alice, change):
+    with alice.client.session_transaction() as session:
+        signed_in = dict(session)
     alice.client = create_app(config.load(env | change)).test_client()
     with alice.client.session_transaction() as session:
-        session["_user_id"], session["_fresh"] = f"{alice.user_id}.Alice", True
+        session.update(signed_in)
     account = gmail_account(alice)
     answer = alice.get(f"/accounts/{account.id}/consent")
     assert answer.location == f"/servers/{account.smtp_server_id}"

@@ -69,7 +69,8 @@ class Host:
 
     def is_whole(self) -> bool:
         """All of its processes run, and no dead one has left a journal that nobody has read yet."""
-        return len(self.running()) == len(self.children) == len(self._journals())
+        running = {child.process.pid for child in self.running()}
+        return len(running) == len(self.children) and running == set(map(_pid, self._journals()))
 
     def stop(self, timeout: float = 25.0) -> list[str]:
         """SIGTERM to all that run; those that did not end by themselves, with exit code 0 once they had started."""
@@ -93,6 +94,11 @@ class Host:
 
     def _boot(self) -> None:
         self._boot_id.write_text(uuid.uuid4().hex)
+
+
+def _pid(of: Path) -> int:
+    """Of the process whose journal this is: name-pid-start.journal"""
+    return int(of.stem.rsplit("-", 2)[1])
 
 
 def hosts(plan: Plan, folder: Path, env: dict[str, str], urls: list[str]) -> list[Host]:
