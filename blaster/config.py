@@ -41,7 +41,7 @@ class Settings:
     migration_batch: int = 10_000  # guide: Migration Batch 10,000
     worker_batch: int = 1_000  # guide: Worker Batch 1,000
     status_update_every: int = 500  # guide: Status Update every 500 emails
-    status_update_seconds: float = 0.5  # guide: Monitor Interval 10 s; with a poll each 2 s screens lag less than 3 s
+    status_update_seconds: float = 0.5  # guide: Monitor Interval 10 s; with a poll each 2 s screens lag about 3 s
     loop_delay: float = 0.05  # guide: Loop Delay 50 ms
     campaigns_warning: int = 5  # guide: warning at 5+ concurrent campaigns of one user
     archive_days: int = 30  # guide: Archive completed campaigns older than 30 days; 0: never

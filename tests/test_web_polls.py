@@ -81,10 +81,10 @@ def test_every_counter_that_is_published_is_news(alice, still):
     assert len(set(seen)) == 3
 
 
-def test_counters_are_less_than_three_seconds_old(settings):
+def test_both_intervals_together_leave_half_a_second_of_three(settings):
     fastest = {polls.REFRESH[state] for state in ("staging", "running", "cancelling")}
     assert fastest == {2}
-    assert settings.status_update_seconds + 2 < 3
+    assert settings.status_update_seconds + 2 <= 2.5
 
 
 def test_what_is_around_the_counters_comes_with_its_first_change(alice, still):
