@@ -7,8 +7,10 @@ from blaster.models.fields import Id, Instant, LongText, Word, default
 
 
 class Decision(CrmModel):
-    """A walk over the mails of a campaign, which can stop and go on anywhere; (`walked_at`, `walked_to`) are due_at and id
-    of the last one that is done."""
+    """A walk over the mails of a campaign, which can stop and go on anywhere.
+
+    (`walked_at`, `walked_to`): due_at and id of the last mail that is done.
+    """
 
     id = Id()
     user_id = BigIntegerField()
