@@ -85,7 +85,7 @@ def test_a_database_server_that_stands_still_only_delays():
     [
         ("mark-after-send", "sqlite", "--mails 200 --kills 3", "I2"),
         ("resend-the-sending", "sqlite", "--mails 400 --crashes 1 --stops 5", "I2"),
-        ("budget-without-lock", "mysql", "--mails 400", "I6"),
+        ("budget-without-lock", "mysql", "--mails 400 --hourly 24", "I6"),
     ],
 )
 def test_a_defect_is_found(mutant, engine, options, invariant):
