@@ -33,7 +33,8 @@ def main():
     os.chdir(str(_venv.PROJECT))
     provide()
     ruff = [sys.executable, "-m", "ruff"]
-    pytest = [sys.executable, "-m", "pytest", "-n", str(os.cpu_count()), "--dist", "worksteal"]
+    # One more than processors: much of the time a test waits for a server or a browser.
+    pytest = [sys.executable, "-m", "pytest", "-n", str(os.cpu_count() + 1), "--dist", "worksteal"]
     checks = [run([*ruff, "check"]), run([*ruff, "format", "--check"])]
     return max([*checks, run([*pytest, *sys.argv[1:]], {**os.environ, **in_memory()})])
 

@@ -132,6 +132,7 @@ def test_turning_html_into_a_letter_and_back_loses_nothing_silently(writer):
 
 
 def test_what_was_typed_outlives_the_session(writer):
+    writer.wait_for_load_state("networkidle")  # before its scripts run, the page does not save
     with writer.expect_response("**/autosave"):
         writer.get_by_label("Subject").fill("Typed before")
     writer.wait_for_load_state("networkidle")  # an answer under way would bring the cookie back

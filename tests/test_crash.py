@@ -47,7 +47,7 @@ class Lab:
 @pytest.mark.parametrize(
     ("engine", "options"),
     [
-        ("sqlite", "--mails 800 --kills 8 --stops 1 --terms 1 --pauses 1"),
+        ("sqlite", "--mails 500 --kills 6 --stops 1 --terms 1 --pauses 1"),
         ("mysql", "--mails 2000 --kills 15 --stops 3 --terms 1 --pauses 1 --cuts 2 --restarts 1"),
     ],
 )
@@ -85,7 +85,7 @@ def test_a_database_server_that_stands_still_only_delays():
     [
         ("mark-after-send", "sqlite", "--mails 200 --kills 3", "I2"),
         ("resend-the-sending", "sqlite", "--mails 400 --crashes 1 --stops 5", "I2"),
-        ("budget-without-lock", "mysql", "--mails 400 --hourly 24", "I6"),
+        ("budget-without-lock", "mysql", "--mails 400 --hourly 30", "I6"),
     ],
 )
 def test_a_defect_is_found(mutant, engine, options, invariant):

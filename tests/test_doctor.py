@@ -319,7 +319,6 @@ def test_versions_that_are_too_old():
 # What is set for the whole server, what it was before, and what is found.
 VARIABLES = {
     "option-innodb_flush_log_at_trx_commit": ("innodb_flush_log_at_trx_commit", 2),
-    "option-innodb_lock_wait_timeout": ("innodb_lock_wait_timeout", 500),
     "option-max_allowed_packet": ("max_allowed_packet", 1 << 20),
     "option-sql_mode": ("sql_mode", "''"),
     "read-only": ("read_only", 1),

@@ -111,6 +111,7 @@ def test_the_zone_of_a_session_does_not_move_the_clock(databases, zone):
 # Server 2
 
 
+@pytest.mark.parametrize("engine", ["mysql"], indirect=True)
 def test_no_mail_is_begun_while_server_2_is_frozen_longer_than_a_lease(databases):
     with Holding() as provider:
         server_with_account(host=provider.host, port=provider.port)

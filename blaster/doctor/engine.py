@@ -18,7 +18,6 @@ SKEW = 2_000  # ms
 _OPTIONS = (  # name, is it right?, what it should be, why
     ("sql_mode", lambda v: "STRICT" in v, "STRICT_TRANS_TABLES", "Values that do not fit are cut without a word."),
     ("query_cache_type", lambda v: v in ("OFF", "0"), "0", "Each write empties it; all wait for its lock."),
-    ("innodb_lock_wait_timeout", lambda v: int(v) <= 60, "10", "Workers wait so long for one that hangs."),
     ("max_allowed_packet", lambda v: int(v) >= PACKET, "64M", "Files of campaigns and imports do not fit."),
 )  # fmt: skip
 
