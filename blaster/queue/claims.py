@@ -118,7 +118,7 @@ def intend(rows: Iterable[Row]) -> set[Row]:
     """
     rows = list(rows)
 
-    def work():
+    def work(mark_untried):
         now = db.now(crm_db)
         of = {row.claim for row in rows}
         held = leases.are_held({claim.hold for claim in of}, now)
@@ -129,17 +129,16 @@ def intend(rows: Iterable[Row]) -> set[Row]:
         tried = [row for row in able if row.claim.bucket is None]
         return mark_untried(untried, now) | _mark_sending(tried, now)
 
-    def quick(rows: list[Row], now: int) -> set[Row]:
-        if rows and not ranges.mark_sending(rows, now):
-            raise _Unusual
-        return set(rows)
-
-    mark_untried = quick
     try:
-        return db.transaction(crm_db, work) if rows else set()
+        return db.transaction(crm_db, lambda: work(_mark_untried)) if rows else set()
     except _Unusual:
-        mark_untried = ranges.mark_each
-        return db.transaction(crm_db, work)
+        return db.transaction(crm_db, lambda: work(ranges.mark_each))
+
+
+def _mark_untried(rows: list[Row], now: int) -> set[Row]:
+    if rows and not ranges.mark_sending(rows, now):
+        raise _Unusual
+    return set(rows)
 
 
 def _mark_sending(rows: list[Row], now: int) -> set[Row]:
