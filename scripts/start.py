@@ -133,7 +133,7 @@ class Demo:
         from blaster.demo import seed
 
         self.options = options
-        self.log = settings.data_dir / "sink.log"
+        self.log, self.faults = settings.data_dir / "sink.log", settings.data_dir / "sink-faults.json"
         self.port = options.sink_port
         self.users = seed.seed(settings.data_dir, self.port, options.recipients)
         for user in self.users:
@@ -141,7 +141,12 @@ class Demo:
         say(f"Mail sink: 127.0.0.1:{self.port}, what arrived is in {self.log}")
 
     def command(self):
-        return [sys.executable, "-m", "blaster.demo.sink", "--port", str(self.port), "--log", str(self.log)]
+        """As late as a real server, so that there is something to watch: else 10,000 mails are gone in seconds."""
+        from blaster.demo.faults import Faults
+
+        Faults(rtt_ms=0 if self.options.until_done else 150).save(self.faults)
+        files = ["--log", str(self.log), "--faults", str(self.faults)]
+        return [sys.executable, "-m", "blaster.demo.sink", "--port", str(self.port), *files]
 
     def statuses(self):
         from blaster import campaigns
