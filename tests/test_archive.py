@@ -95,6 +95,21 @@ def test_what_is_younger_or_open_or_never_to_be_archived_stays(databases, old):
     assert len(ids()) == MAILS
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
+def test_whoever_is_to_stop_does_not_wait_for_another_who_archives(databases, old):
+    settings = config.load(databases)
+    turn, told = steps.Turn(settings), threading.Event()
+    stopped = steps.Turn(settings, lambda: told.set() or True)
+    with files._alone(files._folder(settings.data_dir), turn):
+        beside(lambda: [*files.archive(stopped), *files.erase(stopped)])
+    assert told.is_set() and len(ids()) == MAILS
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+def test_nothing_is_said_of_campaigns_that_wait_for_the_next_run(databases, old):
+    assert list(files.archive(steps.Turn(config.load(databases), lambda: True))) == []
+
+
 def test_a_chunk_that_fails_after_it_was_written_is_written_once(databases, old):
     """The file is longer than the database knows: what the failed chunk left in it is cut off."""
 
@@ -191,6 +206,8 @@ def test_an_erased_person_goes_from_the_table_and_from_the_file(databases, old):
     assert len(rows) == MAILS and (rows[0]["address"], rows[0]["reply"]) == ("[erased]", "")
     assert rows[1]["address"] == "r2@example.net"
     assert run(databases, "erase") == []
+    erasure.erase(ALICE, "r2@example.net", erased.hidden(ALICE, "r2@example.net"))
+    assert run(databases, "erase") == ["campaign-7.csv.gz: 1 erased addresses taken out."]
     assert dossier.of(ALICE, "r1@example.net").archived == []
     assert recount.difference(7) == {}
 

@@ -13,7 +13,7 @@ from blaster.models.crm_db import Mail, SmtpAccount, SmtpServer
 from blaster.models.ranges import ClaimedRange
 from blaster.queue import claims
 from blaster.workers import orchestrator
-from blaster.workers.lane import Lane
+from blaster.workers.lane import FIRST_RATE, Lane
 from tests.faults import account_of, all_sent_once
 from tests.queue_data import assert_books_balance, running_campaign, server_with_account, statuses
 from tests.work import is_at_rest, wait_until, worker
@@ -93,6 +93,19 @@ def test_a_server_that_may_not_be_used_any_more_gets_no_further_connection(datab
     assert opened == [False]
     assert statuses().keys() == {"sent", "pending"}
     assert_books_balance()
+
+
+@only_sqlite
+def test_an_account_that_never_got_in_is_not_measured(databases, server, sink):
+    """It would be taken for a fast one, and get more mails at once when it is back."""
+    account = account_of(server)
+    sink.play(Rule("auth", "reply", "535 5.7.8 no", login=account.email))
+    running_campaign(mails=50)
+    with worker(databases) as running:
+        wait_until(lambda: running.pools and account.id in running.pools[server.id].lanes)
+        lane = running.pools[server.id].lanes[account.id]
+        wait_until(lambda: not lane.is_usable())
+    assert lane.rate == FIRST_RATE
 
 
 @pytest.mark.parametrize("trouble", ["refused", "deleted"])

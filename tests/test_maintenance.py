@@ -11,11 +11,14 @@ import pytest
 from blaster import config, db, progress
 from blaster.db import campaign_db, crm_db
 from blaster.maintenance import prune, steps, tables
+from blaster.models.api import IdempotencyKey
 from blaster.models.archive import Upkeep
 from blaster.models.bounces import Bounce, ProviderCount
 from blaster.models.campaign_db import CampaignStatus
 from blaster.models.crm_db import CampaignControl, CampaignTally, Lease, Mail, SmtpUsage
+from blaster.models.decisions import Decision
 from blaster.models.list_work import ListWork
+from blaster.models.webhooks import WebhookDelivery
 from blaster.queue import recount
 from blaster.workers.holds import Holds
 from blaster.workers.nightly import HOUR, NAME, Nightly, is_due
@@ -54,10 +57,21 @@ def test_other_old_rows(databases):
         ListWork.create(user_id=1, kind="copy", list_id=1)
         for age in (401, 1):
             ProviderCount.create(user_id=1, from_domain="a.b", provider="gmail", day=now // DAY - age)
-    assert len(run(databases, "prune")) == 3
+        decision = {"user_id": 1, "campaign_id": 7, "kind": "try-again", "classes": "[]"}
+        for finished_at in (now - 31 * DAY, now - DAY, None):
+            Decision.create(**decision, finished_at=finished_at)
+        event = {"user_id": 1, "webhook_id": 1, "event": "campaign.finished", "body": "{}"}
+        for message_id, age, state in (("old", 31, "delivered"), ("waits", 31, "pending"), ("new", 29, "given-up")):
+            WebhookDelivery.create(**event, message_id=message_id, state=state, created_at=now - age * DAY)
+        for age in (8, 6):
+            key = {"user_id": 1, "key": str(age), "digest": "", "campaign_id": 7}
+            IdempotencyKey.create(**key, created_at=now - age * DAY)
+    assert len(run(databases, "prune")) == 6
     with db.session(crm_db), db.session(campaign_db):
         assert {row.digest for row in Bounce.select()} == {"2", "3"}
         assert ListWork.select().count() == 2 and ProviderCount.select().count() == 1
+        assert Decision.select().count() == 2 and IdempotencyKey.get().key == "6"
+        assert {row.message_id for row in WebhookDelivery.select()} == {"waits", "new"}
 
 
 def test_wrong_counters_are_put_right_and_shown(databases):

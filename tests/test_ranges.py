@@ -7,9 +7,10 @@ import pytest
 
 from blaster import db
 from blaster.db import crm_db
+from blaster.errors import Conflict
 from blaster.models.bounces import DomainPause
 from blaster.models.crm_db import CampaignControl, Mail
-from blaster.queue import claims, control, domains, leases, orphans, ranges, recount, tally
+from blaster.queue import claims, control, domains, erasure, leases, orphans, ranges, recount, tally
 from blaster.queue.claims import Outcome
 from tests import queue_data
 from tests.queue_data import ALICE, assert_books_balance, running_campaign, server_with_account
@@ -95,6 +96,24 @@ def test_a_range_is_recovered_though_somebody_deleted_its_mails(account, hold):
     orphans.recover(hold)
     recount.correct(7)
     assert control.counts(7)["active"] == 0
+
+
+def test_what_is_held_is_no_difference_between_rows_and_tally(account, hold):
+    running_campaign(mails=15)
+    claim(account, hold)
+    assert control.counts(7)["active"] == 10 and recount.difference(7) == {}
+
+
+def test_a_held_mail_is_not_erased_and_one_that_only_waits_is(account, hold):
+    """A worker has its address in hand and sends it."""
+    running_campaign(mails=15)
+    rows, _ = claim(account, hold)
+    held, waiting = rows[0].email, "r15@example.net"
+    with pytest.raises(Conflict, match="on its way"):
+        erasure.erase(ALICE, held, "hidden")
+    assert erasure.erase(ALICE, waiting, "hidden too") == 1
+    assert claims.intend(rows) == set(rows)
+    assert_books_balance()
 
 
 def test_mails_are_put_off_without_a_question_for_each(account, hold, monkeypatch):

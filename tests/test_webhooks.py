@@ -289,6 +289,20 @@ def test_a_process_tells_under_its_lease(hook, receiver, settings):
     sender._threads.shutdown()
 
 
+def test_a_mistake_while_telling_is_not_kept_secret(hook, settings, monkeypatch):
+    def fails(*args):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(delivery, "attempt", fails)
+    outbox.emit(ALICE, "campaign.finished", "7", {})
+    sender = WebhookSender(settings, Holds("one", 30_000))
+    sender.work()
+    sender._threads.shutdown()
+    sender._look_at = 0.0
+    with pytest.raises(ZeroDivisionError):
+        sender.work()
+
+
 def test_two_processes_do_not_tell_the_same(hook, receiver, settings):
     outbox.emit(ALICE, "campaign.finished", "7", {})
     ((row_id,),) = outbox.due(20).values()

@@ -9,9 +9,10 @@ import io
 import os
 import platform
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from blaster import erased
 from blaster.csv_export import instant, safe
@@ -30,17 +31,22 @@ def archive(turn) -> Iterator[str]:
     if not days:
         return
     folder = _folder(turn.settings.data_dir)
-    with FileLock(folder / ".lock"):
+    with suppress(Timeout), _alone(folder, turn):
         for campaign in queue.due(turn.now - days * DAY):
             file, host = f"campaign-{campaign.campaign_id}.csv.gz", platform.node()[:64]
-            moved = turn.chunks(lambda c=campaign, f=file, h=host: queue.move(c, h, f, _writer(folder)))
-            yield f"Campaign {campaign.campaign_id}: {moved} mails moved to {folder / file}."
+            if moved := turn.chunks(lambda c=campaign, f=file, h=host: queue.move(c, h, f, _writer(folder))):
+                yield f"Campaign {campaign.campaign_id}: {moved} mails moved to {folder / file}."
 
 
 def _folder(data_dir: Path) -> Path:
     folder = data_dir / "archive"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
+
+
+def _alone(folder: Path, turn):
+    """Nobody else writes to these files meanwhile. Whoever is told to stop does not go on waiting: Timeout."""
+    return FileLock(folder / ".lock").acquire(cancel_check=turn.is_over)
 
 
 def _writer(folder: Path):
@@ -75,8 +81,10 @@ def _csv(rows: Iterable[Iterable]) -> bytes:
 def erase(turn) -> Iterator[str]:
     """Take addresses that were erased since out of the files on this host."""
     folder = _folder(turn.settings.data_dir)
-    with FileLock(folder / ".lock"):
+    with suppress(Timeout), _alone(folder, turn):
         for found in queue.stale(platform.node()[:64]):
+            if turn.is_over():
+                return
             if (folder / found.file).exists():
                 number = _without_erased(folder / found.file)
                 queue.rewritten(found)
@@ -90,9 +98,9 @@ def _without_erased(path: Path) -> int:
         os.fchmod(new.fileno(), 0o600)
         for rows in _chunks(csv.reader(old)):
             gone = queue.erased_among([int(row[0]) for row in rows if row[0].isdigit()], erased.PREFIX)
-            rows = [_erased(row) if row[0].isdigit() and int(row[0]) in gone else row for row in rows]
-            number += len(gone)
-            new.write(gzip.compress(_csv(rows)))
+            kept = [_erased(row) if row[0].isdigit() and int(row[0]) in gone else row for row in rows]
+            number += sum(row[_ADDRESS] != now[_ADDRESS] for row, now in zip(rows, kept, strict=True))
+            new.write(gzip.compress(_csv(kept)))
         new.flush()
         os.fsync(new.fileno())
     draft.replace(path)

@@ -1,4 +1,4 @@
-"""Rows that nobody asks for any more: old charges, reports that belong to no mail, finished work on lists."""
+"""Rows that nobody asks for any more: old charges, reports that belong to no mail, work that is done, and the like."""
 
 from collections.abc import Callable, Iterator
 

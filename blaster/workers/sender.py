@@ -38,9 +38,10 @@ class Sender:
     def run(self) -> None:
         """Returns when there is nothing more to do here; whatever was not sent has gone back to the queue by then."""
         session = self._open()
+        if session is None:
+            return
         try:
-            if session is not None:
-                self._ask()
+            self._ask()
             while session is not None and self._may_go_on(session) and self._wait_for_grant():
                 self._converse(session)
                 if self._has_sent_enough(session):

@@ -1,7 +1,7 @@
 """Webhooks are told what happened, by one process at a time. A slow address delays only itself."""
 
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from blaster.config import Settings
 from blaster.webhooks import delivery, outbox
@@ -20,7 +20,7 @@ class WebhookSender:
         self._settings, self._holds = settings, holds
         self._look_at = self._ask_at = 0.0
         self._threads = ThreadPoolExecutor(ADDRESSES, thread_name_prefix=NAME)
-        self._busy: dict[int, object] = {}  # by webhook
+        self._busy: dict[int, Future] = {}  # by webhook
 
     def work(self) -> None:
         """Begin what is due, but with no address that is still being talked to."""
@@ -28,7 +28,8 @@ class WebhookSender:
         if now < self._look_at or not self._is_ours(now):
             return
         self._look_at = now + LOOK_SECONDS
-        self._busy = {webhook_id: told for webhook_id, told in self._busy.items() if not told.done()}
+        for webhook_id in [webhook_id for webhook_id, told in self._busy.items() if told.done()]:
+            self._busy.pop(webhook_id).result()  # raises what went wrong, or nobody would hear of it
         for webhook_id, ids in outbox.due(IN_A_ROW).items():
             if webhook_id not in self._busy and len(self._busy) < ADDRESSES:
                 self._busy[webhook_id] = self._threads.submit(self._tell, ids)

@@ -56,7 +56,8 @@ class Chaos:
 
     def _strike_a_process(self, event: Event) -> bool:
         victims = [child for host in self.hosts for child in host.running()]
-        if not victims:
+        # A database that is away starts again by itself: started here as well, it would run twice.
+        if not victims or (event.kind == "restart" and self.database.is_away):
             return False
         victim = victims[int(event.luck * len(victims))]
         act = {
