@@ -181,8 +181,7 @@ def review(user_id: int, campaign_id: int, *, accounts, public_url: str, warn_at
     settings `public_url` and `campaigns_warning`. Raises NotFound."""
     campaign = get_campaign(user_id, campaign_id)
     with db.session(campaign_db):
-        mine = (RecipientList.id == campaign.list_id) & (RecipientList.user_id == user_id)
-        chosen = RecipientList.get_or_none(mine)
+        chosen = RecipientList.get_or_none(_list(user_id, campaign.list_id))
         first = Recipient.select().where(Recipient.list_id == campaign.list_id).order_by(Recipient.id).first()
         found = look_over(campaign, chosen, first, accounts, under_way(user_id), warn_at)
         owner = User.get_or_none(User.id == user_id)

@@ -1,6 +1,7 @@
 """People who sign in: each owns servers, lists and campaigns; an admin also sees how the installation fares."""
 
 import re
+from collections.abc import Callable
 
 from peewee import IntegrityError
 
@@ -142,34 +143,30 @@ def edit_sender(user_id: int, *, organisation: str, postal_address: str) -> None
 
 
 def edit_email(user_id: int, email: str) -> None:
-    """Sign in with another address from now on; all sessions of the user end. Raises Invalid, NotFound."""
+    """Sign in with another address from now on; all sessions and links of the user end. Raises Invalid, NotFound."""
     key = _key(email)
     user = get(user_id)
     if user.is_trial and key != user.email and key not in trial.allowed(user_id):
         raise Invalid({"email": "While you are on trial, this has to be an address that you have verified."})
     try:
-        _close_and_update(user_id, email=key)
+        _close_and_update(user_id, lambda: password_links.void(user_id), email=key)
     except IntegrityError as error:
         raise Invalid({"email": _TAKEN}) from error
 
 
 def set_password(user_id: int, password: str) -> None:
-    """Change the password and end all sessions of the user. Raises Invalid, NotFound."""
-    user = get(user_id)
-    _close_and_update(user_id, password_hash=_hash(password, user.name, user.email))
+    """Change the password and end all sessions and links of the user. Raises Invalid, NotFound."""
+    _set_password(user_id, password, lambda: password_links.void(user_id))
 
 
 def set_password_by(link: PasswordLink, password: str) -> None:
     """The same by a link, which is used up by it. Raises Invalid, NotFound."""
-    user = get(link.user_id)
-    known = _hash(password, user.name, user.email)
+    _set_password(link.user_id, password, lambda: password_links.use(link))
 
-    def work():
-        password_links.use(link)
-        _update(user.id, password_hash=known)
-        sessions.end_all(user.id)
 
-    db.transaction(campaign_db, work)
+def _set_password(user_id: int, password: str, end_links: Callable) -> None:
+    user = get(user_id)
+    _close_and_update(user_id, end_links, password_hash=_hash(password, user.name, user.email))
 
 
 def set_active(user_id: int, active: bool) -> None:
@@ -177,8 +174,10 @@ def set_active(user_id: int, active: bool) -> None:
     _close_and_update(user_id, is_active=active)
 
 
-def _close_and_update(user_id: int, **values) -> None:
+def _close_and_update(user_id: int, end_links: Callable | None = None, **values) -> None:
     def work():
+        if end_links:
+            end_links()
         _update(user_id, **values)  # first, as signing in does: nobody gets in between by what was right before
         sessions.end_all(user_id)
 

@@ -87,9 +87,8 @@ def list_users(users, options):
 
 def create_user(users, options):
     password = choose_password(options)
-    user = make(users, options, password)
+    make(users, options, password)
     show(options, password)
-    return user
 
 
 def make(users, options, password):

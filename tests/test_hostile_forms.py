@@ -6,6 +6,7 @@ Each address that takes a POST gets fields that its pages have, and fields of ot
 import re
 from html.parser import HTMLParser
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -16,6 +17,7 @@ from blaster import config
 from tests.routes import ADMIN, OWNED, PERSONAL, PUBLIC, build, own, rules
 
 pytest_plugins = ["tests.dns_server"]
+WEB = Path(config.__file__).parent / "web"
 EXAMPLES = 4  # of each address
 HOSTILE = [
     *(
@@ -101,6 +103,21 @@ def test_no_form_breaks(app, alice, admin, nowhere):
             url = build(app, rule, ids)
             attack(person, token, url, sorted(fields.get(url, ())), everywhere)
             assert rule.endpoint in ENDING or person.get("/settings").status_code == 200, f"{url} ends the session"
+
+
+def test_no_question_breaks_a_page(app, alice, admin, nowhere):
+    """Numbers beyond any id, and the last day that there is, for whatever a page looks at behind the `?`."""
+    source = "".join(path.read_text() for path in WEB.glob("*.py"))
+    names = set(re.findall(r'(?:args|asked)\.get\("(\w+)"', source)) - {"next"}
+    assert names > {"before", "after", "lift", "list_id", "template_id", "viewer_id"}
+    query = dict.fromkeys(names, "9" * 40) | {"since": "9999-12-31", "until": "9999-12-31"}
+    ids = own(alice.user_id, started=True)
+    for person, kinds in ((alice, (PERSONAL, OWNED)), (admin, (ADMIN,))):
+        for rule, method in rules(app, *kinds):
+            if method == "GET":
+                url = build(app, rule, ids)
+                answer = person.client.get(url, query_string=query)
+                assert answer.status_code < 500, url
 
 
 def attack(person, token: str, url: str, own_fields: list[str], everywhere: list[str]) -> None:

@@ -2,9 +2,10 @@
 
 import re
 
+import pyotp
 import pytest
 
-from blaster import allowance, audit, campaigns, config, db, password_links, suspension, users
+from blaster import allowance, audit, campaigns, config, db, password_links, second_factors, suspension, users
 from blaster.errors import Conflict, NotFound
 from blaster.models.campaign_db import CampaignStatus
 from blaster.models.sign_in import PasswordLink, PasswordRequest
@@ -83,11 +84,31 @@ def test_links_end_and_replace_each_other(databases, clock):
         password_links.get(invitation)
 
 
-def test_a_link_is_stored_as_a_hash_and_is_no_way_around_the_second_factor(alice):
+@both
+@pytest.mark.parametrize("change", [users.set_password, lambda user_id, _: users.edit_email(user_id, "z@example.com")])
+def test_a_new_password_or_address_ends_a_link_that_somebody_else_asked_for(databases, change):
+    """Else whoever reads the user's mails comes in by it afterwards."""
+    user, other = (users.create(f"{name}@example.com", "", PASSWORD) for name in ("zoe", "ann"))
+    hers, kept = (password_links.make(of.id, "reset") for of in (user, other))
+    change(user.id, NEW)
+    with pytest.raises(NotFound):
+        password_links.get(hers)
+    assert password_links.get(kept)
+
+
+def test_a_link_is_stored_as_a_hash(alice):
     token = password_links.make(alice.user_id, "reset")
     with db.session(db.campaign_db):
         assert token not in repr(list(PasswordLink.select().tuples()))
-    assert alice.client.get("/login").status_code == 303
+
+
+def test_a_link_is_no_way_around_the_second_factor(app, alice):
+    second_factors.confirm(alice.user_id, pyotp.TOTP(second_factors.drawn(alice.user_id)).now())
+    finder = Visitor(app)
+    set_password(finder, "/password/" + password_links.make(alice.user_id, "reset"))
+    assert finder.get("/servers").status_code == 303
+    assert finder.sign_in("alice@example.com", NEW).location == "/login/code"
+    assert finder.get("/servers").status_code == 303
 
 
 # --- forgotten passwords ------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from blaster.csv_export import instant
 from blaster.models.audit import AuditEntry
 from blaster.web import admins
 from blaster.web.downloads import csv_file
+from blaster.web.forms import row_id
 
 bp = Blueprint("activity", __name__)
 
@@ -45,9 +46,8 @@ def export_all() -> ResponseReturnValue:
 
 
 def _asked(user_id: int | None) -> Asked:
-    since, until = (_day(request.args.get(name, "")) for name in ("since", "until"))
     asked = Asked(user_id, act=request.args.get("act", ""))
-    asked = replace(asked, since=_begins(since), until=_begins(until + timedelta(days=1)) if until else 0)
+    asked = replace(asked, since=_begins(_day("since")), until=_begins(_day("until", later=1)))
     who = request.args.get("who", "").strip()
     if user_id is None and who:
         found = users.by_email(who)
@@ -55,10 +55,10 @@ def _asked(user_id: int | None) -> Asked:
     return asked
 
 
-def _day(text: str) -> date | None:
+def _day(name: str, later: int = 0) -> date | None:
     try:
-        return date.fromisoformat(text)
-    except ValueError:
+        return date.fromisoformat(request.args.get(name, "")) + timedelta(days=later)
+    except (ValueError, OverflowError):  # the last day that there is has none after it
         return None
 
 
@@ -68,7 +68,7 @@ def _begins(day: date | None) -> int:
 
 
 def _page(asked: Asked) -> str:
-    before = request.args.get("before", 0, type=int)
+    before = request.args.get("before", 0, type=row_id)
     rows = audit.search(asked, before=before, limit=PAGE + 1)
     chosen = {name: request.args.get(name, "").strip() for name in ("who", "act", "since", "until")}
     return render_template(

@@ -11,6 +11,7 @@ from flask_login import LoginManager, UserMixin, current_user, login_user, logou
 from blaster import login_attempts, second_factors, sessions, users
 from blaster.errors import NotFound
 from blaster.models.campaign_db import User
+from blaster.models.login_attempts import LoginAttempt
 from blaster.web import agents, audited, htmx, kept
 from blaster.web.forms import CodeForm, LoginForm, refuse
 
@@ -99,22 +100,16 @@ def login() -> ResponseReturnValue:
     try:
         attempt = login_attempts.begin(form.email.data, request.remote_addr or "")
     except login_attempts.TooMany as error:
-        audited.kept_out(form.email.data, throttled=True)
-        refuse(form, "", str(error))
-        return *_page(form, 429), {"Retry-After": str(error.seconds)}
+        return _throttled(form, form.email.data, error)
     user = users.authenticate(form.email.data, form.password.data)
     if user is None:
         audited.kept_out(form.email.data)
         refuse(form, "", "That e-mail address and password do not match.")
         return _page(form, 422)
     if second_factors.is_on(user.id):
-        return _ask_for_code(
-            user
-        )  # the attempt goes on counting: whoever has the password must not guess codes with it
-    login_attempts.succeed(attempt)
-    begin(user)
-    audited.signed_in(user.id)
-    return _signed_in()
+        # The attempt goes on counting: whoever has the password must not guess codes with it.
+        return _ask_for_code(user)
+    return _let_in(user, attempt)
 
 
 def _ask_for_code(user: User) -> ResponseReturnValue:
@@ -123,7 +118,7 @@ def _ask_for_code(user: User) -> ResponseReturnValue:
     session[_HALF] = [user.id, sessions.key(user.password_hash), time.time()]
     url = url_for("auth.code", **_on_the_way())
     if kept.FIELD in request.form:
-        return _code_page(CodeForm(formdata=None), 200, url=url)
+        return _page(CodeForm(formdata=None), 200, url=url)
     return htmx.redirect(url)
 
 
@@ -135,21 +130,16 @@ def code() -> ResponseReturnValue:
         return htmx.redirect(url_for("auth.login", **_on_the_way()))
     form = CodeForm()
     if not form.validate_on_submit():
-        return _code_page(form, 422 if form.is_submitted() else 200)
+        return _page(form, 422 if form.is_submitted() else 200)
     try:
         attempt = login_attempts.begin(user.email, request.remote_addr or "")
     except login_attempts.TooMany as error:
-        audited.kept_out(user.email, throttled=True)
-        refuse(form, "", str(error))
-        return *_code_page(form, 429), {"Retry-After": str(error.seconds)}
+        return _throttled(form, user.email, error)
     if not second_factors.is_right(user.id, form.code.data):
         audited.kept_out(user.email)
         refuse(form, "code", "This is not the code of this half minute, or it was used already.")
-        return _code_page(form, 422)
-    login_attempts.succeed(attempt)
-    begin(user)
-    audited.signed_in(user.id)
-    return _signed_in()
+        return _page(form, 422)
+    return _let_in(user, attempt)
 
 
 def _on_the_way() -> dict[str, str]:
@@ -164,9 +154,17 @@ def _half() -> User | None:
     return user if user and user.is_active and sessions.key(user.password_hash) == known else None
 
 
-def _code_page(form: CodeForm, status: int, **more) -> ResponseReturnValue:
-    view = {"url": request.full_path.rstrip("?"), "kept": request.form.get(kept.FIELD, "")} | more
-    return render_template("auth/code.html", form=form, **view), status
+def _throttled(form: LoginForm | CodeForm, email: str, error: login_attempts.TooMany) -> ResponseReturnValue:
+    audited.kept_out(email, throttled=True)
+    refuse(form, "", str(error))
+    return *_page(form, 429), {"Retry-After": str(error.seconds)}
+
+
+def _let_in(user: User, attempt: LoginAttempt) -> ResponseReturnValue:
+    login_attempts.succeed(attempt)
+    begin(user)
+    audited.signed_in(user.id)
+    return _signed_in()
 
 
 def begin(user: User) -> None:
@@ -177,9 +175,11 @@ def begin(user: User) -> None:
     login_user(_load(f"{user.id}.{token}"))
 
 
-def _page(form: LoginForm, status: int, **more) -> ResponseReturnValue:
+def _page(form: LoginForm | CodeForm, status: int, **more) -> ResponseReturnValue:
+    """That of the step that the form belongs to."""
+    template = "auth/code.html" if isinstance(form, CodeForm) else "auth/login.html"
     view = {"url": request.full_path.rstrip("?"), "kept": request.form.get(kept.FIELD, "")} | more
-    return render_template("auth/login.html", form=form, **view), status
+    return render_template(template, form=form, **view), status
 
 
 def _signed_in() -> ResponseReturnValue:

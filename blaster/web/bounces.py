@@ -7,6 +7,7 @@ from flask_login import current_user
 from blaster import bounces, campaigns
 from blaster.queue import domains, guard
 from blaster.web.decisions import NOT_YET
+from blaster.web.forms import row_id
 
 bp = Blueprint("bounces", __name__, url_prefix="/campaigns")
 
@@ -29,9 +30,9 @@ def show(campaign_id: int) -> ResponseReturnValue:
     campaign = campaigns.get_campaign(current_user.id, campaign_id)
     if campaign.status.status in NOT_YET:
         return redirect(url_for("progress.show", campaign_id=campaign_id), 303)
-    chosen, before = request.args.get("class", ""), request.args.get("before", 0, type=int)
+    chosen, before = request.args.get("class", ""), request.args.get("before", 0, type=row_id)
     found = bounces.list_bounces(
-        current_user.id, campaign_id, bounce_class=chosen, before=min(max(0, before), 2**62), limit=PAGE + 1
+        current_user.id, campaign_id, bounce_class=chosen, before=max(0, before), limit=PAGE + 1
     )
     return render_template(
         "bounces/show.html",

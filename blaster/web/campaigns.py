@@ -8,7 +8,7 @@ from blaster import attachments, campaigns, mail_templates, recipients, servers,
 from blaster.errors import Conflict
 from blaster.web import htmx, looks, supply
 from blaster.web.campaign_forms import CampaignForm
-from blaster.web.forms import accepted
+from blaster.web.forms import accepted, row_id
 
 bp = Blueprint("campaigns", __name__, url_prefix="/campaigns")
 
@@ -25,7 +25,7 @@ def index() -> str:
 @bp.route("/new", methods=["GET", "POST"])
 def new() -> ResponseReturnValue:
     """An empty draft; `?list_id=` chooses its list, `?template_id=` or `?starter=` what it begins with."""
-    form = form_of(list_id=request.args.get("list_id", type=int))
+    form = form_of(list_id=request.args.get("list_id", type=row_id))
     if request.method == "GET" and (source := _source()):
         form.begin_with(source)
     draft = accepted(form, lambda: campaigns.create_campaign(current_user.id, **form.draft()))
@@ -33,7 +33,7 @@ def new() -> ResponseReturnValue:
 
 
 def _source():
-    if template_id := request.args.get("template_id", type=int):
+    if template_id := request.args.get("template_id", type=row_id):
         return mail_templates.get_template(current_user.id, template_id)
     key = request.args.get("starter")
     return starters.get_starter(key) if key else None
@@ -117,7 +117,7 @@ def addresses() -> list[str]:
 @bp.get("/merge-tags")
 def merge_tags() -> ResponseReturnValue:
     """The tags that the chosen list has values for."""
-    list_id = request.args.get("list_id", type=int)
+    list_id = request.args.get("list_id", type=row_id)
     if not htmx.is_htmx():
         return htmx.redirect(url_for("campaigns.new", list_id=list_id))
     return render_template("campaigns/_merge_tags.html", **_merge_tags(list_id))

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from blaster import suppressions
 from blaster.web import admins, htmx
-from blaster.web.forms import accepted
+from blaster.web.forms import accepted, row_id
 from blaster.web.suppressions import REASONS, LiftForm
 
 bp = Blueprint("complaints", __name__, url_prefix="/admin/complaints")
@@ -19,7 +19,7 @@ bp.before_request(admins.only)
 @bp.get("")
 def index() -> str:
     """The latest, masked; a whole address (`?search=`) finds its entry, `?lift=` asks why it is to go."""
-    return _page(LiftForm(), request.args.get("lift", 0, type=int))
+    return _page(LiftForm(), request.args.get("lift", 0, type=row_id))
 
 
 @bp.post("/<int:number>/lift")
@@ -36,7 +36,7 @@ def _page(form: LiftForm, number: int) -> str:
     chosen = suppressions.get(suppressions.EVERYBODY, number) if number else None
     if htmx.is_htmx():
         return render_template("admin/_complaint.html", form=form, chosen=chosen)
-    search, before = request.args.get("search", "").strip(), request.args.get("before", 0, type=int)
+    search, before = request.args.get("search", "").strip(), request.args.get("before", 0, type=row_id)
     rows = suppressions.of_everybody(search, before=before, limit=PAGE + 1)
     view = {"rows": rows[:PAGE], "more": len(rows) > PAGE, "search": search, "before": before, "reasons": REASONS}
     view["total"] = sum(suppressions.counts(suppressions.EVERYBODY).values())

@@ -82,6 +82,14 @@ def whole_number(text: str, name: str, highest: int, errors: dict[str, str]) -> 
     return number
 
 
+def row_id(text: str) -> int:
+    """For `type=` of an argument that is an id. Raises ValueError for a number that SQLite cannot even ask for."""
+    number = int(text)
+    if not -(2**63) <= number < 2**63:
+        raise ValueError("no id of any row")
+    return number
+
+
 class LoginForm(Form):
     email = EmailField("E-mail address", [InputRequired("Enter your e-mail address.")])
     password = PasswordField("Password", [InputRequired("Enter your password.")])

@@ -13,6 +13,7 @@ from blaster.models.list_work import ListWork
 from blaster.web import audited, htmx
 from blaster.web.downloads import csv_file
 from blaster.web.formatting import plural
+from blaster.web.forms import row_id
 
 bp = Blueprint("list_settings", __name__, url_prefix="/lists")
 
@@ -61,7 +62,7 @@ def copy(list_id: int) -> ResponseReturnValue:
 def merge(list_id: int) -> ResponseReturnValue:
     """The same people on the list `target_id` too."""
     recipients.get_list(current_user.id, list_id)
-    target_id = request.form.get("target_id", 0, int)
+    target_id = request.form.get("target_id", 0, type=row_id)
     return _tried(list_id, lambda: work.merge(current_user.id, list_id, target_id))
 
 

@@ -8,6 +8,7 @@ from flask_login import current_user
 
 from blaster import drafts, recipients, review, samples, users
 from blaster.mail import footer, merge
+from blaster.web.forms import row_id
 from blaster.web.unsubscribe import PREVIEW
 
 
@@ -27,7 +28,7 @@ class Look:
 def viewer(list_id: int | None):
     """The recipient of a list that the request asks for, by `search`, `viewer_id` and `step`."""
     asked = request.values
-    at = asked.get("viewer_id", 0, type=int)
+    at = asked.get("viewer_id", 0, type=row_id)
     search, step = asked.get("search", ""), asked.get("step", "")
     return samples.find(current_user.id, list_id, search=search, at=at, step=step)
 

@@ -8,6 +8,7 @@ from blaster import campaigns, drafts, mail_templates, recipients, starters
 from blaster.mail import merge
 from blaster.web import looks
 from blaster.web.campaign_forms import MessageForm
+from blaster.web.forms import row_id
 from blaster.web.security import mail_page
 
 bp = Blueprint("preview", __name__)
@@ -60,7 +61,7 @@ def text() -> Response:
 
 
 def _list_id() -> int | None:
-    list_id = request.form.get("list_id", type=int) or None
+    list_id = request.form.get("list_id", type=row_id) or None
     return recipients.get_list(current_user.id, list_id).id if list_id else None
 
 

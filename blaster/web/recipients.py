@@ -7,7 +7,7 @@ from flask_login import current_user
 from blaster import recipients
 from blaster.lists import work
 from blaster.web import htmx
-from blaster.web.forms import accepted
+from blaster.web.forms import accepted, row_id
 from blaster.web.list_forms import ListForm
 
 bp = Blueprint("recipients", __name__, url_prefix="/lists")
@@ -36,7 +36,7 @@ def new() -> ResponseReturnValue:
 def show(list_id: int) -> str:
     """One page of recipients; `?q=` searches in addresses, `?after=` goes on behind an id."""
     found = recipients.get_list(current_user.id, list_id)
-    search, after = request.args.get("q", "").strip(), request.args.get("after", 0, int)
+    search, after = request.args.get("q", "").strip(), request.args.get("after", 0, type=row_id)
     rows = recipients.list_recipients(current_user.id, list_id, after=after, limit=PAGE + 1, search=search)
     return render_template(
         "lists/show.html",

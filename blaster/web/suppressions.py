@@ -14,7 +14,7 @@ from blaster.suppressions import Taken
 from blaster.web import htmx
 from blaster.web.downloads import csv_file
 from blaster.web.formatting import number, plural
-from blaster.web.forms import Form, accepted
+from blaster.web.forms import Form, accepted, row_id
 
 bp = Blueprint("suppressions", __name__, url_prefix="/suppressions")
 
@@ -45,7 +45,7 @@ class LiftForm(Form):
 def index() -> str:
     """One page of them; `?search=` and `?reason=` choose, `?before=` goes on."""
     search, reason = request.args.get("search", "").strip(), request.args.get("reason", "")
-    before = request.args.get("before", 0, type=int)
+    before = request.args.get("before", 0, type=row_id)
     found = suppressions.search(current_user.id, search, reason=reason, before=before, limit=PAGE + 1)
     return render_template(
         "suppressions/index.html",

@@ -17,6 +17,7 @@ from blaster.models.crm_db import SmtpAccount
 from blaster.queue import single as budget
 from blaster.web import connection, htmx, looks
 from blaster.web.campaigns import addresses, editor, form_of
+from blaster.web.forms import row_id
 
 bp = Blueprint("test_mail", __name__, url_prefix="/campaigns")
 
@@ -44,7 +45,7 @@ def send(campaign_id: int) -> ResponseReturnValue:
 
 
 def _try(form, campaign_id: int) -> Result:
-    account_id = request.form.get("account_id", 0, type=int)
+    account_id = request.form.get("account_id", 0, type=row_id)
     to = request.form.get("to", "")
     if not account_id:
         return Result(False, "Add an SMTP account first; the test goes out through it.")

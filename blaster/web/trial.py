@@ -14,7 +14,7 @@ from blaster.mail.notice import notice
 from blaster.mail.session import Mail
 from blaster.queue import single as budget
 from blaster.web import admins, audited, connection, htmx, supply
-from blaster.web.forms import Form, accepted
+from blaster.web.forms import Form, accepted, row_id
 
 bp = Blueprint("trial", __name__)
 
@@ -86,7 +86,7 @@ def _signer() -> URLSafeTimedSerializer:
 @bp.post("/settings/addresses/remove")
 def remove() -> ResponseReturnValue:
     """Take an address off the list."""
-    trial.remove(current_user.id, request.form.get("address", 0, type=int))
+    trial.remove(current_user.id, request.form.get("address", 0, type=row_id))
     flash("Address removed.", "success")
     return htmx.redirect(url_for(".addresses"))
 
@@ -119,7 +119,7 @@ def trials() -> ResponseReturnValue:
     if refusal := admins.only():
         return refusal
     if request.method == "POST":
-        user_id = request.form.get("user", 0, type=int)
+        user_id = request.form.get("user", 0, type=row_id)
         trial.trust(user_id)
         audited.tell(user_id=user_id, target_id=user_id)
         flash("Trusted: this user may mail anybody now.", "success")

@@ -12,7 +12,7 @@ from blaster.errors import Conflict
 from blaster.mail import system
 from blaster.models.campaign_db import User
 from blaster.web import admins, audited, htmx
-from blaster.web.forms import Form, NumberField, accepted
+from blaster.web.forms import Form, NumberField, accepted, row_id
 
 bp = Blueprint("users", __name__, url_prefix="/admin/users")
 bp.before_request(admins.only)
@@ -48,7 +48,7 @@ class EditForm(Form):
 @bp.get("")
 def index() -> str:
     """A page of them; `?search=` looks for a part of the address or name, `?after=` goes on."""
-    search, after = request.args.get("search", "").strip(), request.args.get("after", 0, type=int)
+    search, after = request.args.get("search", "").strip(), request.args.get("after", 0, type=row_id)
     rows = users.search(search, after=after, limit=PAGE + 1)
     view = {"rows": rows[:PAGE], "more": len(rows) > PAGE, "search": search, "after": after}
     return render_template("users/index.html", **view)
