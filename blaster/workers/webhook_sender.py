@@ -29,8 +29,8 @@ class WebhookSender:
             return
         self._look_at = now + LOOK_SECONDS
         self._busy = {webhook_id: told for webhook_id, told in self._busy.items() if not told.done()}
-        for webhook_id, ids in outbox.due(IN_A_ROW).items():
-            if webhook_id not in self._busy and len(self._busy) < ADDRESSES:
+        for webhook_id, ids in outbox.due(IN_A_ROW, self._busy).items():
+            if len(self._busy) < ADDRESSES:
                 self._busy[webhook_id] = self._threads.submit(self._tell, ids)
 
     def _is_ours(self, now: float) -> bool:
