@@ -312,6 +312,18 @@ def test_what_piles_up_for_a_slow_address_delays_no_other(hook, receiver, settin
     assert told(other)[0].state == "delivered" and receiver.heard == []
 
 
+def test_what_breaks_in_a_thread_is_logged(hook, settings, monkeypatch, caplog):
+    def broken(*_):
+        raise KeyError("url")
+
+    monkeypatch.setattr(delivery, "attempt", broken)
+    outbox.emit(ALICE, "campaign.finished", "7", {})
+    sender = WebhookSender(settings, Holds("one", 30_000))
+    sender.work()
+    sender._threads.shutdown()
+    assert "a webhook is not told (KeyError)" in caplog.text
+
+
 def test_two_processes_do_not_tell_the_same(hook, receiver, settings):
     outbox.emit(ALICE, "campaign.finished", "7", {})
     ((row_id,),) = outbox.due(20).values()

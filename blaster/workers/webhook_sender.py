@@ -1,11 +1,15 @@
 """Webhooks are told what happened, by one process at a time. A slow address delays only itself."""
 
+import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from blaster import db
 from blaster.config import Settings
 from blaster.webhooks import delivery, outbox
 from blaster.workers.holds import Holds
+
+log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
 LEASE_SECONDS = 5.0
@@ -43,6 +47,10 @@ class WebhookSender:
 
     def _tell(self, ids: list[int]) -> None:
         """Until one does not arrive: the others would not, either, and wait for their next turn."""
-        for delivery_id in ids:
-            if NAME not in self._holds or not delivery.attempt(delivery_id, self._settings):
-                break
+        try:
+            for delivery_id in ids:
+                if NAME not in self._holds or not delivery.attempt(delivery_id, self._settings):
+                    break
+        except Exception as error:  # nobody asks the thread what became of it
+            name = type(error).__name__
+            log.error("a webhook is not told (%s); it is tried again", name, exc_info=not db.is_outage(error))
