@@ -1,6 +1,6 @@
 import pytest
 
-from blaster import db, erased, recipients
+from blaster import db, erased, recipients, webhooks
 from blaster.db import campaign_db, crm_db
 from blaster.errors import Conflict, Invalid, NotFound
 from blaster.lists import dossier, people
@@ -8,7 +8,9 @@ from blaster.models.bounces import Bounce
 from blaster.models.campaign_db import Recipient
 from blaster.models.consent import LiftedSuppression
 from blaster.models.crm_db import CampaignControl, Mail, Suppression
+from blaster.models.tracking import CampaignLink, Hit
 from blaster.queue import erasure
+from blaster.webhooks import outbox
 from tests.queue_data import assert_books_balance, running_campaign, statuses
 
 ALICE, BOB = 1, 2
@@ -192,3 +194,24 @@ def test_a_stranger_changes_nobody(customers):
     assert people.search(BOB, "") == []
     assert dossier.of(BOB, "ann@example.com").is_empty
     assert len(dossier.of(ALICE, "ann@example.com").mails) == 1
+
+
+def test_opens_and_clicks_of_all_campaigns_come_in_their_order(databases):
+    for campaign_id, at in ((7, 20), (8, 10)):
+        running_campaign(ALICE, campaign_id, 2)
+        mail_id = mail_to("ann@example.com", "sent", campaign_id)
+        with db.session(crm_db):
+            CampaignLink.create(campaign_id=campaign_id, number=1, url=f"https://example.com/{campaign_id}")
+            Hit.create(campaign_id=campaign_id, mail_id=mail_id, link=1, at=at)
+            Hit.create(campaign_id=campaign_id, mail_id=mail_id, link=0, at=at - 1)
+            Hit.create(campaign_id=campaign_id, mail_id=mail_id + 1, link=0, at=1)  # somebody else's
+    found = dossier.of(ALICE, "ann@example.com").hits
+    assert [hit.url for hit in found] == ["", "https://example.com/8", "", "https://example.com/7"]
+
+
+def test_what_was_told_to_webhooks_is_known_though_all_else_is_gone(databases):
+    webhooks.add_webhook(ALICE, url="https://example.com/", events=webhooks.EVENTS)
+    outbox.emit(ALICE, "recipient.bounced", "1", {}, email_key="ann@example.com")
+    known = dossier.of(ALICE, "ann@example.com")
+    assert len(known.told) == 1 and not known.is_empty
+    assert dossier.of(BOB, "ann@example.com").is_empty

@@ -19,7 +19,7 @@ from blaster.mail.unsubscribe import Ticket
 from blaster.models.crm_db import CampaignControl, CampaignTally, Mail
 from blaster.models.webhooks import Webhook, WebhookDelivery
 from blaster.webhooks import delivery, outbox, signature, wire
-from blaster.workers import guarding
+from blaster.workers import guarding, webhook_sender
 from blaster.workers.holds import Holds
 from blaster.workers.webhook_sender import WebhookSender
 from tests.queue_data import ALICE, BOB, running_campaign
@@ -120,7 +120,7 @@ def test_nothing_is_lost_while_the_address_is_away(hook, receiver, settings, mon
     webhook, _ = hook
     outbox.emit(ALICE, "campaign.finished", "7", {})
     receiver.status, receiver.text = 503, "later\x00\n<b>"
-    now, ids = [db.now(crm_db)], set()
+    now = [db.now(crm_db)]
     monkeypatch.setattr(db, "now", lambda _: now[0])
     for number in range(len(outbox.WAITS)):
         assert tell_all(settings) == [False]
@@ -287,6 +287,29 @@ def test_a_process_tells_under_its_lease(hook, receiver, settings):
     assert told(hook[0])[0].state == "delivered" and len(receiver.heard) == 1
     assert "webhooks" in first and "webhooks" not in second
     sender._threads.shutdown()
+
+
+def test_what_piles_up_for_a_slow_address_delays_no_other(hook, receiver, settings, monkeypatch):
+    monkeypatch.setattr(webhook_sender, "IN_A_ROW", 1)
+    slow, ended = hook[0], threading.Event()
+    with Receiver() as quick:
+        threading.Thread(target=quick.serve_forever, args=(0.02,), daemon=True).start()
+        other, _ = webhooks.add_webhook(BOB, url=quick.url, events=webhooks.EVENTS)
+        for number in range(30):  # more than one look finds
+            outbox.emit(ALICE, "recipient.bounced", str(number), {})
+        outbox.emit(BOB, "campaign.finished", "7", {})
+        attempt = delivery.attempt
+        stuck = {each.id for each in told(slow)}
+        monkeypatch.setattr(delivery, "attempt", lambda row, how: ended.wait(60) if row in stuck else attempt(row, how))
+        sender, deadline = WebhookSender(settings, Holds("one", 30_000)), time.monotonic() + 60
+        while told(other)[0].state != "delivered" and time.monotonic() < deadline:
+            sender._look_at = 0.0
+            sender.work()
+            time.sleep(0.02)
+        ended.set()
+        sender._threads.shutdown()
+        quick.shutdown()
+    assert told(other)[0].state == "delivered" and receiver.heard == []
 
 
 def test_a_mistake_while_telling_is_not_kept_secret(hook, settings, monkeypatch):

@@ -48,7 +48,7 @@ class Dossier:
     @property
     def is_empty(self) -> bool:
         """Nothing is known about this address."""
-        known = (self.entries, self.mails, self.archived, self.suppressions, self.lifted, self.reports)
+        known = (self.entries, self.mails, self.archived, self.suppressions, self.lifted, self.reports, self.told)
         return not (any(known) or self.is_erased)
 
 
@@ -69,7 +69,7 @@ def of(user_id: int, email: str) -> Dossier:
         lifted=_about(LiftedSuppression, user_id, key),
         reports=_about(Bounce, user_id, key),
         told=_about(WebhookDelivery, user_id, key),
-        hits=[hit for mail in mails for hit in _hits(mail)],
+        hits=_hits(user_id, key, mails),
         is_erased=bool(erased.among(user_id, [key])),
     )
 
@@ -127,14 +127,18 @@ def _suppressions(user_id: int, key: str) -> list[Suppression]:
         return list(Suppression.select().where(mine).order_by(Suppression.id))
 
 
-def _hits(mail: Mail) -> list[Hit]:
-    link = CampaignLink
+def _hits(user_id: int, key: str, mails: list[Mail]) -> list[Hit]:
+    """Of these mails, which have their campaigns."""
+    link, campaigns = CampaignLink, {mail.campaign_id: mail.campaign for mail in mails}
     same = (link.campaign_id == Hit.campaign_id) & (link.number == Hit.link)
     query = Hit.select(Hit, link.url).join(link, JOIN.LEFT_OUTER, on=same, attr="target")
+    query = query.join_from(Hit, Mail, on=(Mail.id == Hit.mail_id) & (Mail.campaign_id == Hit.campaign_id), attr="mail")
+    query = query.join(CampaignControl, on=CampaignControl.campaign_id == Mail.campaign_id)
     with db.session(crm_db):
-        found = list(query.where((Hit.campaign_id == mail.campaign_id) & (Hit.mail_id == mail.id)).order_by(Hit.at))
+        mine = (CampaignControl.user_id == user_id) & (Mail.email_key == key)
+        found = list(query.where(mine).order_by(Hit.at))
     for hit in found:
-        hit.campaign, hit.url = mail.campaign, hit.target.url if hit.link else ""
+        hit.campaign, hit.url = campaigns.get(hit.campaign_id), hit.target.url if hit.link else ""
     return found
 
 

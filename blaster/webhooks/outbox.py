@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from blaster import db
@@ -66,10 +67,14 @@ def again(user_id: int, webhook_id: int, delivery_id: int) -> None:
             raise NotFound("No such delivery.")
 
 
-def due(limit: int) -> dict[int, list[int]]:
-    """What is to be told now: ids by webhook, the oldest first, no more than `limit` of each kind."""
+def due(limit: int, busy: Iterable[int] = ()) -> dict[int, list[int]]:
+    """What is to be told now: ids by webhook, the oldest first, no more than `limit` of each.
+
+    `busy`: webhooks whose turn is not over: however much waits for one, others are found behind it.
+    """
     with db.session(crm_db):
         waiting = (WebhookDelivery.state == "pending") & (WebhookDelivery.due_at <= db.now(crm_db))
+        waiting &= WebhookDelivery.webhook_id.not_in(list(busy))
         columns = (WebhookDelivery.webhook_id, WebhookDelivery.id)
         rows = WebhookDelivery.select(*columns).where(waiting).order_by(WebhookDelivery.due_at, WebhookDelivery.id)
         found: dict[int, list[int]] = {}

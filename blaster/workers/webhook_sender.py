@@ -30,8 +30,8 @@ class WebhookSender:
         self._look_at = now + LOOK_SECONDS
         for webhook_id in [webhook_id for webhook_id, told in self._busy.items() if told.done()]:
             self._busy.pop(webhook_id).result()  # raises what went wrong, or nobody would hear of it
-        for webhook_id, ids in outbox.due(IN_A_ROW).items():
-            if webhook_id not in self._busy and len(self._busy) < ADDRESSES:
+        for webhook_id, ids in outbox.due(IN_A_ROW, self._busy).items():
+            if len(self._busy) < ADDRESSES:
                 self._busy[webhook_id] = self._threads.submit(self._tell, ids)
 
     def _is_ours(self, now: float) -> bool:
