@@ -18,7 +18,7 @@ import pymysql
 from playhouse.pool import MaxConnectionsExceeded, PooledMySQLDatabase
 from pymysql.constants import CLIENT, SERVER_STATUS
 
-from blaster import literals
+from blaster import literals, mysql
 
 log = logging.getLogger(__name__)
 campaign_db, crm_db = peewee.DatabaseProxy(), peewee.DatabaseProxy()
@@ -47,7 +47,7 @@ class _KeepsError:
             super().rollback()
 
 
-class _MySQL(_KeepsError, PooledMySQLDatabase):
+class _MySQL(_KeepsError, PooledMySQLDatabase, mysql.Database):
     field_types = {
         **PooledMySQLDatabase.field_types,
         "WORD": "VARCHAR(24) CHARACTER SET ascii COLLATE ascii_bin",

@@ -29,11 +29,11 @@ def ask(server: MariaDB, statement: str):
 
 
 @pytest.fixture(scope="module")
-def pair():
-    """A server and the one that follows it."""
+def pair(certificate):
+    """A server, which offers TLS, and the one that follows it."""
     if not is_installed():
         pytest.fail(HINT) if REQUIRE_ALL else pytest.skip(HINT)
-    primary = MariaDB("--server-id=1", "--log-bin=log")
+    primary = MariaDB("--server-id=1", "--log-bin=log", f"--ssl-cert={certificate}", f"--ssl-key={certificate}")
     follower = MariaDB("--server-id=2", "--read-only")
     ask(follower, FOLLOW.format(port=primary.port))
     ask(follower, "START SLAVE")
@@ -91,6 +91,15 @@ def emails(list_id: int) -> set[str]:
 
 
 THERE, HERE = {"zoe@replica.example"}, {"zoe@example.com"}
+
+
+def test_what_travels_is_encrypted_where_the_server_offers_it(pair):
+    for server, is_encrypted in zip(pair, (True, False), strict=True):
+        database = db.open_database(f"{server.url}/mysql", 1, 30)
+        with database:
+            (_, cipher), *_ = database.execute_sql("SHOW STATUS LIKE 'Ssl_cipher'").fetchall()
+        database.close_all()
+        assert bool(cipher) is is_encrypted
 
 
 def test_large_reads_go_to_the_replica_and_no_others(replicated):
