@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable
+from copy import deepcopy
 
 import pytest
 from flask import Flask
 
 from blaster import db, passwords, sessions, users
+from blaster.config import Settings
 from blaster.models.campaign_db import User
 from blaster.web import create_app
 from tests.queue_data import SENDER
@@ -50,10 +52,36 @@ def _headers(htmx: bool) -> dict[str, str]:
     return {"HX-Request": "true"} if htmx else {}
 
 
+@pytest.fixture(scope="session")
+def _new_app() -> Callable[[Settings], Flask]:
+    """One application for all tests, each time as it was when it was made: to make one takes longer than most tests."""
+    made: list[tuple[Flask, dict, dict, dict]] = []
+
+    def as_new(settings: Settings) -> Flask:
+        if not made:
+            first = create_app(settings)
+            made.append((first, dict(first.config), dict(first.view_functions), deepcopy(_state(first))))
+        app, values, views, state = made[0]
+        app.config.clear()
+        app.config.update(values, BLASTER=settings)
+        app.view_functions.update(views)
+        for name in _state(app):
+            del app.extensions[name]
+        app.extensions.update(deepcopy(state))
+        return app
+
+    return as_new
+
+
+def _state(app: Flask) -> dict:
+    """What it remembers between requests."""
+    return {name: kept for name, kept in app.extensions.items() if name != "csrf"}
+
+
 @pytest.fixture
-def app(settings) -> Flask:
+def app(settings, _new_app) -> Flask:
     """The application on the databases of this run."""
-    return create_app(settings)
+    return _new_app(settings)
 
 
 @pytest.fixture
