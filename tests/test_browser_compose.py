@@ -82,7 +82,7 @@ def test_the_preview_follows_the_typing_the_recipient_and_the_view(writer):
     sentence(frame(writer), "Bye Reader 29").to_be_visible()
     writer.get_by_text("Phone", exact=True).click()
     expect(frame(writer).locator("h1")).to_be_visible()
-    assert frame(writer).locator("html").evaluate("innerWidth") == 375
+    expect(frame(writer).locator("html")).to_have_css("width", "375px")
     writer.get_by_text("Text", exact=True).click()
     sentence(frame(writer), "Bye Reader 29").to_be_visible()
     expect(frame(writer).locator("h1")).to_have_count(0)

@@ -26,6 +26,7 @@ class Visitor:
     def __init__(self, app: Flask):
         self.client = app.test_client()
         self.user_id: int | None = None
+        self._token = "", ""  # and the session that it belongs to
 
     def get(self, url: str, *, htmx: bool = False):
         """A page, or with `htmx` what a poll of it gets."""
@@ -37,8 +38,14 @@ class Visitor:
 
     def token(self) -> str:
         """The token that the pages of this session carry."""
-        page = self.client.get("/login" if self.user_id is None else "/servers").text
-        return _TOKEN.search(page)[1]
+        if self._token[1] != self._session():
+            page = self.client.get("/login" if self.user_id is None else "/servers").text
+            self._token = _TOKEN.search(page)[1], self._session()
+        return self._token[0]
+
+    def _session(self) -> str:
+        cookie = self.client.get_cookie("blaster")
+        return cookie.value if cookie else "none"
 
     def sign_in(self, email: str, password: str = PASSWORD):
         """Send the sign-in form; returns its answer."""
