@@ -13,6 +13,7 @@ from blaster import boot, config, db, schema
 from blaster.db import crm_db
 from blaster.models.crm_db import Lease, SmtpUsage
 from blaster.queue import claims, control, leases, quota
+from blaster.workers.holds import Holds
 from tests import queue_data
 from tests.conftest import HINT, REQUIRE_ALL, create_schemas, environment
 from tests.mariadb import MariaDB, is_installed
@@ -386,3 +387,10 @@ def test_idle_connections_do_not_outlive_a_restart(own_mariadb, monkeypatch):
     own_mariadb.start()
     in_threads(*[lambda: db.transaction(crm_db, lambda: add(1))] * 12)
     assert taken() == {1: 12}
+
+
+def test_a_worker_ends_though_the_database_is_away(own_mariadb):
+    holds = Holds("host:1", 30_000)
+    holds.take("server:1")
+    own_mariadb.stop(kill=True)
+    assert holds.release_all() is False

@@ -1,9 +1,13 @@
 """The leases of one process: taken, renewed while it lives, released with their rows recovered."""
 
+import logging
 import threading
 
+from blaster import db
 from blaster.queue import leases, orphans
 from blaster.queue.leases import Hold
+
+log = logging.getLogger(__name__)
 
 
 class Holds:
@@ -40,9 +44,14 @@ class Holds:
         self._forget(holds)
         orphans.recover(*holds)
 
-    def release_all(self) -> None:
-        """At the end of the process."""
-        self.release(*self._holds.values())
+    def release_all(self) -> bool:
+        """At the end of the process. False where the database is away: they run out by themselves."""
+        try:
+            self.release(*self._holds.values())
+        except db.Unavailable:
+            log.error("the database is away: the leases of this process run out by themselves")
+            return False
+        return True
 
     def end_chore(self, hold: Hold) -> None:
         """Give a lease back under which nothing was claimed, so that there is nothing to recover."""

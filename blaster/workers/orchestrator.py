@@ -294,7 +294,7 @@ class Orchestrator:
         clean = not any(thread.is_alive() for thread in closing)
         clean = self.writer.stop(max(1.0, deadline - time.monotonic())) and clean
         self._ended.set()
-        self.holds.release_all()
+        clean = self.holds.release_all() and clean
         if clean:
             self.journal.close()
         return clean
