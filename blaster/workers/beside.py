@@ -13,6 +13,7 @@ from blaster.workers.holds import Holds
 from blaster.workers.importer import Importer
 from blaster.workers.key_watch import KeyWatch
 from blaster.workers.nightly import Nightly
+from blaster.workers.stager import Stager
 from blaster.workers.tokens import Renewal
 from blaster.workers.webhook_sender import WebhookSender
 
@@ -34,6 +35,7 @@ def chores(
         "guarding": Guarding(holds, controls).work,
         "keys": KeyWatch(settings, holds, stop).work,
         "maintenance": Nightly(settings, holds, stop).work,
+        "staging": Stager(settings, holds, stop, controls).work,
         "tokens": Renewal(settings, users).work,
         "webhooks": WebhookSender(settings, holds).work,
     }

@@ -12,13 +12,13 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 
-from blaster import campaigns, db, oauth, progress
+from blaster import db, oauth, progress
 from blaster.config import Settings
 from blaster.db import crm_db
 from blaster.models.crm_db import CampaignControl, SmtpHealth, SmtpServer
-from blaster.queue import control, leases, orphans, staging
+from blaster.queue import control, leases, orphans
 from blaster.queue.leases import Hold
-from blaster.workers import beside, hours, recovery, starting
+from blaster.workers import beside, hours, recovery
 from blaster.workers.feeder import Feeder
 from blaster.workers.holds import Holds
 from blaster.workers.journal import Journal
@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 TICK = 0.5
 REFRESH_SECONDS = 3.0
 RECOVER_SECONDS = 1.0
-STARTED_SECONDS = 2.0
 LEASE_SECONDS = 5.0  # how often to ask for a lease that another process has
 SWEEP_SECONDS = 60.0
 STOP_SECONDS = 10.0
@@ -78,11 +77,9 @@ class Orchestrator:
         self.feeder = Feeder(self.messages, self.settings.worker_batch, self.settings.loop_delay)
         self._beating = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         self._chores = self._thread("chores", self._recover, self._cancel, self._publish)
-        # Not one of them: a million recipients take half a minute, and neither progress nor recovery can wait so long.
-        self._staging = self._thread("staging", self._stage)
         self.holds.take(self._own_name)
         self.pulse.beat(time.monotonic())
-        for thread in (self.writer, self.feeder, self._beating, self._chores, self._staging):
+        for thread in (self.writer, self.feeder, self._beating, self._chores):
             thread.start()
         shared = self.settings, self.holds, self.stop, lambda: self._controls, lambda: self.feeder.campaigns
         for name, work in beside.chores(*shared).items():
@@ -215,7 +212,7 @@ class Orchestrator:
         return threading.Thread(target=self._do, args=chores, name=name, daemon=True)
 
     def _do(self, *chores: Callable[[], None]) -> None:
-        """What any one process does for all: recovery, staging, cancelling, progress."""
+        """What any one process does for all."""
         while not self._ended.wait(TICK):
             for chore in chores:
                 try:
@@ -230,31 +227,6 @@ class Orchestrator:
             recovery.recover_expired()
         if self._is_due("sweep", SWEEP_SECONDS) and (found := orphans.sweep()):
             log.error("the sweep found rows without a lease: %s", dict(found))
-
-    def _stage(self) -> None:
-        """A batch of each campaign in turn, until no other is left for us."""
-        if self._is_due("started", STARTED_SECONDS):
-            starting.start_due(self.settings.public_url)
-            for started in campaigns.started():  # the web died between the two databases, or Server 2 was away
-                control.open_campaign(**started)
-        while any(list(map(self._stage_next, self._to_stage()))):
-            pass
-
-    def _to_stage(self) -> list[CampaignControl]:
-        """Those with nothing in the queue yet come first."""
-        waiting = [row for row in self._controls if not row.is_staged and row.run_state in staging.STATES]
-        return sorted(waiting, key=lambda row: row.staged_to > 0)
-
-    def _stage_next(self, row: CampaignControl) -> bool:
-        """The first batch is a small one, so that nobody waits long for a first mail."""
-        hold = None if self.stop.is_set() else self.holds.take(f"campaign:{row.campaign_id}")
-        if hold:
-            batch = self.settings.migration_batch if row.staged_to else self.settings.worker_batch
-            try:
-                staging.stage_batch(row, batch)
-            finally:
-                self.holds.end_chore(hold)
-        return hold is not None
 
     def _cancel(self) -> None:
         for row in self._controls:
